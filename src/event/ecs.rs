@@ -1,0 +1,1 @@
+//! The event in the Elastic Common Schema, as nested JSON.

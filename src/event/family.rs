@@ -1,0 +1,67 @@
+//! Source families: one word each, the same in `--type`, `source.kind`, file names and docs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// syslog's auth facility: `auth.log`, `secure`.
+    Auth,
+    /// utmp records of logins: `wtmp`, `utmp`.
+    Wtmp,
+    /// utmp records of failed logins: `btmp`.
+    Btmp,
+    /// AWS CloudTrail records.
+    Cloudtrail,
+    /// whodid's own events.
+    Whodid,
+}
+
+impl Family {
+    pub const ALL: [Self; 5] = [Self::Auth, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Whodid];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Wtmp => "wtmp",
+            Self::Btmp => "btmp",
+            Self::Cloudtrail => "cloudtrail",
+            Self::Whodid => "whodid",
+        }
+    }
+
+    /// The key under `detail` for what records of this family alone know.
+    pub fn detail_key(self) -> &'static str {
+        match self {
+            Self::Wtmp | Self::Btmp => "utmp",
+            other => other.name(),
+        }
+    }
+
+    /// Records that are JSON are kept once, in `raw`; their `detail` is derived when reading.
+    pub fn record_is_json(self) -> bool {
+        matches!(self, Self::Cloudtrail)
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no source family.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no source family (known: auth, wtmp, btmp, cloudtrail, whodid)")]
+pub struct UnknownFamily(pub String);
+
+impl FromStr for Family {
+    type Err = UnknownFamily;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFamily> {
+        Self::ALL.into_iter().find(|family| family.name() == text).ok_or_else(|| UnknownFamily(text.to_owned()))
+    }
+}

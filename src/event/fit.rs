@@ -1,0 +1,111 @@
+//! An event as one line of the trail, whatever its size.
+//!
+//! A line holds at most [`LEAF_BYTES_MAX`] bytes (C2SP tlog-tiles: a 16-bit length). A longer record
+//! goes to a blob file and the line keeps its hash and length; what was read out of it is shortened
+//! and the event is tagged `shortened`. Nothing is lost: the blob has all of it.
+
+use sha2::{Digest, Sha256};
+
+use super::{Event, Named, RawBlob};
+
+/// The longest line of the trail.
+pub const LEAF_BYTES_MAX: usize = 65_535;
+
+/// No single field of an event with a blob is longer than this.
+const SHORT_BYTES: usize = 2_048;
+
+/// The bytes for `trail/blob/<sha256>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oversized {
+    pub sha256: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The event's line without its LF, and the record's bytes where they did not fit into it.
+pub fn encode(event: &mut Event) -> (Vec<u8>, Option<Oversized>) {
+    let line = to_line(event);
+    if line.len() <= LEAF_BYTES_MAX {
+        return (line, None);
+    }
+    let blob = take_raw(event);
+    shorten(event);
+    event.tag("shortened");
+    let mut line = to_line(event);
+    if line.len() > LEAF_BYTES_MAX {
+        event.detail.clear();
+        event.tags.truncate(8);
+        event.what.exposes.truncate(64);
+        line = to_line(event);
+    }
+    (line, blob)
+}
+
+fn to_line(event: &Event) -> Vec<u8> {
+    let mut line = Vec::with_capacity(1_024);
+    // An event holds only strings, numbers and maps with string keys: it always serialises.
+    if serde_json::to_writer(&mut line, event).is_err() {
+        line.clear();
+    }
+    line
+}
+
+fn take_raw(event: &mut Event) -> Option<Oversized> {
+    let text = event.raw.take();
+    let bytes = match event.raw_base64.take() {
+        Some(base64) => data_encoding::BASE64.decode(base64.as_bytes()).ok()?,
+        None => text?.into_bytes(),
+    };
+    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes));
+    event.raw_blob = Some(RawBlob { sha256: sha256.clone(), bytes: bytes.len() as u64 });
+    Some(Oversized { sha256, bytes })
+}
+
+fn shorten(event: &mut Event) {
+    fn cut(text: &mut String) {
+        text.truncate(text.floor_char_boundary(SHORT_BYTES));
+    }
+    fn cut_named(named: &mut Option<Named>) {
+        if let Some(Named { name, id }) = named {
+            [name, id].into_iter().flatten().for_each(cut);
+        }
+    }
+    let Event { who, what, place, reason, source, tags, detail, .. } = event;
+    let optional = [
+        &mut who.kind,
+        &mut who.name,
+        &mut who.id,
+        &mut who.host,
+        &mut who.session,
+        &mut who.key,
+        &mut who.service,
+        &mut what.provider,
+        &mut what.object,
+        &mut what.command,
+        &mut place.host,
+        &mut place.service,
+        &mut place.tty,
+        &mut place.cwd,
+        &mut place.account,
+        &mut place.region,
+        reason,
+    ];
+    optional.into_iter().flatten().for_each(cut);
+    [&mut who.as_, &mut what.target, &mut what.group].into_iter().for_each(cut_named);
+    cut(&mut what.action);
+    cut(&mut source.origin);
+    tags.iter_mut().for_each(cut);
+    detail.values_mut().for_each(cut_json);
+}
+
+fn cut_json(value: &mut serde_json::Value) {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => text.truncate(text.floor_char_boundary(SHORT_BYTES)),
+        Json::Array(items) => {
+            items.truncate(64);
+            items.iter_mut().for_each(cut_json);
+        }
+        Json::Object(map) => map.values_mut().for_each(cut_json),
+        _ => {}
+    }
+}

@@ -1,0 +1,59 @@
+//! whodid's own events: start and stop, positions, gaps, evaluations, messages sent.
+//!
+//! Their id is their place in the trail, which only the writer knows: until then it is
+//! [`EventId::PENDING`].
+
+use serde_json::Value as Json;
+
+use super::{Event, EventId, Family, Source, Stamp, Trust};
+
+/// The actions of our own events, so that writer and reader spell them alike (`docs/events.md`).
+pub mod action {
+    pub const GENESIS: &str = "trail.genesis";
+    pub const RECOVERED: &str = "trail.recovered";
+    pub const STARTED: &str = "whodid.started";
+    pub const STOPPED: &str = "whodid.stopped";
+    pub const CONFIG_CHANGED: &str = "config.changed";
+    pub const QUERY_CHANGED: &str = "query.changed";
+    pub const ALERT_DEFINED: &str = "alert.defined";
+    pub const POSITION: &str = "source.position";
+    pub const GAP: &str = "source.gap";
+    pub const DAMAGED: &str = "source.damaged";
+    pub const SOURCE_FAILED: &str = "source.failed";
+    pub const SOURCE_BACK: &str = "source.back";
+    pub const ALERT_EVALUATED: &str = "alert.evaluated";
+    pub const ALERT_CHANGED: &str = "alert.changed";
+    pub const NOTIFY_SENT: &str = "notify.sent";
+    pub const NOTIFY_FAILED: &str = "notify.failed";
+}
+
+/// An event that whodid itself states; `object` is what it is about (a source's name, an alert's id).
+pub fn event(action: &str, object: &str, now: Stamp) -> Event {
+    let source = Source {
+        name: Family::Whodid.name().to_owned(),
+        kind: Family::Whodid,
+        origin: Family::Whodid.name().to_owned(),
+        lineage: None,
+        generation: 0,
+        pos: None,
+        next: None,
+    };
+    let mut event = Event::new(EventId::PENDING, action, now, now, source);
+    event.trust = Trust::Own;
+    event.what.object = Some(object.to_owned());
+    event
+}
+
+/// The same with facts under `detail.whodid`.
+pub fn with_detail(
+    action: &str,
+    object: &str,
+    now: Stamp,
+    facts: impl IntoIterator<Item = (&'static str, Json)>,
+) -> Event {
+    let mut event = event(action, object, now);
+    for (key, value) in facts {
+        event.set_detail(key, value);
+    }
+    event
+}

@@ -1,0 +1,59 @@
+//! Views of the trail that answer queries: [`Index`] and its implementations.
+//!
+//! An index holds searchable fields and trail sequence numbers; the events themselves are read back
+//! from the trail, so that what is seen is what is proven. Any index can be deleted and rebuilt.
+
+use std::ops::Bound;
+
+use crate::event::{Event, Stamp};
+use crate::query::ast::Ast;
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    pub query: Ast,
+    /// Bounds on `when`.
+    pub since: Bound<Stamp>,
+    pub until: Bound<Stamp>,
+    /// Only events at this place of the trail or later; 0 for all.
+    pub from_seq: u64,
+}
+
+/// One event that matched, and its place in the trail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    pub seq: u64,
+    pub event: Event,
+}
+
+/// The newest of the events that matched, and how many there are in all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hits {
+    /// By `when`, newest first; equal instants by place in the trail, last first.
+    pub newest: Vec<Hit>,
+    pub total: u64,
+    /// The answer covers the trail up to here.
+    pub complete_to: u64,
+}
+
+/// Answers queries over the whole trail up to its last acknowledged event.
+///
+/// Blocking: callers in async code use `spawn_blocking`.
+pub trait Index: Send + Sync {
+    fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError>;
+
+    /// Only the number, and the place of the trail that the answer is complete to.
+    fn count(&self, search: &Search) -> Result<(u64, u64), IndexError>;
+
+    /// Every match, oldest `when` first (equal instants by place in the trail), in bounded memory.
+    /// `each` returns false to stop.
+    fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError>;
+}
+
+/// Why an index could not answer. A check that meets one is UNKNOWN.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    #[error("no trail at {0}: nothing was ever collected there")]
+    NoTrail(std::path::PathBuf),
+}

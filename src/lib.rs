@@ -1,0 +1,46 @@
+//! **whodid**: who did what, when, and can you prove it?
+//!
+//! The modules stand in the order in which data meets them; `ARCHITECTURE.md` draws the map.
+//! Who may import whom is a table in `tests/tidy.rs`, and that test fails on a broken rule.
+
+/// The vocabulary: the event, its fields and their aliases, ids, canonical bytes.
+pub mod event;
+
+/// The one place that reads time.
+pub mod clock;
+
+/// Files that are either the old or the new one, whatever happens.
+pub mod durable;
+
+/// Bytes to events; pure, one file per source.
+pub mod sources;
+
+/// The query language: text to syntax tree to a matcher in memory.
+pub mod query;
+
+/// `whodid.toml`, saved queries and alerts: every error at once, with its line.
+pub mod config;
+
+/// Bytes and positions from files, folders, S3 and standard input.
+pub mod collect;
+
+/// The append-only, signed, Merkle-hashed log: the only truth.
+pub mod trail;
+
+/// Views of the trail that answer queries.
+pub mod index;
+
+/// Which saved query is due at a given instant.
+pub mod schedule;
+
+/// Query result and thresholds to a finding.
+pub mod check;
+
+/// States, changes of state, and telling people.
+pub mod alert;
+
+/// The wiring of all of it, and the order of shutdown.
+pub mod pipeline;
+
+/// One thin file per subcommand.
+pub mod cli;

@@ -1,0 +1,3 @@
+//! The query language: text -> [`ast::Ast`] -> an engine.
+
+pub mod ast;
