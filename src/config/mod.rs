@@ -1,1 +1,5 @@
 //! (being built)
+
+pub mod source;
+
+pub use source::Source;

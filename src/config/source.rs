@@ -1,0 +1,55 @@
+//! One configured source: what is read, from where, and what its records do not say themselves.
+//!
+//! Valid by construction: `config` fills it from `[[source]]`, `ingest` from its arguments, and
+//! `collect` reads it. It opens nothing.
+
+use std::time::Duration;
+
+use crate::event::Family;
+use crate::sources::zone::Zone;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Unique in a configuration; `source.name` of every event.
+    pub name: String,
+    pub family: Family,
+    pub from: From,
+    /// `where.host` for records that name none; without it, the name of this machine.
+    /// Part of a stream's lineage: changing it makes old files new streams.
+    pub host: Option<String>,
+    /// For stamps without an offset.
+    pub zone: Zone,
+    /// For stamps without a year: the year of the first record; without it, the file's time of change.
+    pub year: Option<i32>,
+    /// What one compressed file or object may become. The rest of a larger one is left out, and an event says so.
+    pub decompressed_bytes_max: u64,
+}
+
+/// Where a source's bytes are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum From {
+    /// Paths, globs, and folders (read recursively for CloudTrail objects).
+    Files {
+        paths: Vec<String>,
+    },
+    S3 {
+        bucket: String,
+        /// What the keys begin with, before `AWSLogs/` or any deeper; empty for the whole bucket.
+        prefix: String,
+        /// Without it, the one of the normal AWS configuration.
+        region: Option<String>,
+        /// Another service that speaks S3: `http://127.0.0.1:9000`.
+        endpoint: Option<String>,
+        /// `endpoint/bucket/key` instead of `bucket.endpoint/key`.
+        path_style: bool,
+        /// How long to wait between two listings.
+        poll: Duration,
+    },
+    Stdin,
+}
+
+/// A CloudTrail object is at most 50 MB compressed (FORMATS §2) and shrinks about twenty times; a rotated log less.
+pub const DECOMPRESSED_BYTES_MAX: u64 = 4 << 30;
+
+/// CloudTrail delivers about every five minutes; a listing costs one request per account, region and minute.
+pub const S3_POLL: Duration = Duration::from_secs(60);
