@@ -67,7 +67,8 @@ pub enum WildcardPart {
     Many,
 }
 
-/// A regular expression that compiled; `source` is what was written between the slashes.
+/// A regular expression that compiled; `source` is what was written between the slashes
+/// (there a slash needs a backslash, here it has none).
 #[derive(Debug, Clone)]
 pub struct Regex {
     pub source: String,

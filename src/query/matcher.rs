@@ -1,0 +1,124 @@
+//! The engine in memory, and the reference for the others: does this event match?
+//!
+//! It compares what indexes can tell apart: the searchable part of a keyword, words of a text, times
+//! to the microsecond.
+
+use std::cell::OnceCell;
+use std::ops::{Bound, RangeBounds as _};
+
+use super::ast::{Ast, Test};
+use super::network;
+use crate::event::fields::{self, FieldRef, Kind, Value};
+use crate::event::{Event, Stamp, text};
+
+/// Whether one event matches one query.
+pub fn matches(ast: &Ast, event: &Event) -> bool {
+    Subject::new(event).matches(ast)
+}
+
+/// An event that several queries are asked about: what lies below `detail` is read once, if at all.
+#[derive(Debug)]
+pub struct Subject<'e> {
+    event: &'e Event,
+    detail: OnceCell<Vec<(String, String)>>,
+}
+
+impl<'e> Subject<'e> {
+    pub fn new(event: &'e Event) -> Self {
+        Self { event, detail: OnceCell::new() }
+    }
+
+    pub fn matches(&self, ast: &Ast) -> bool {
+        match ast {
+            Ast::All => true,
+            Ast::Nothing => false,
+            Ast::And(all) => all.iter().all(|ast| self.matches(ast)),
+            Ast::Or(any) => any.iter().any(|ast| self.matches(ast)),
+            Ast::Not(ast) => !self.matches(ast),
+            Ast::Leaf { field, test } => self.has(field, test),
+        }
+    }
+
+    /// Whether any value of the field passes.
+    fn has(&self, field: &FieldRef, test: &Test) -> bool {
+        match field {
+            FieldRef::Known(known) => {
+                let mut found = false;
+                known.each(self.event, &mut |value| found = found || passes(test, known.kind, value));
+                found
+            }
+            FieldRef::Detail(path) => {
+                self.detail().iter().any(|(at, value)| at == path && passes(test, Kind::Keyword, Value::Str(value)))
+            }
+        }
+    }
+
+    fn detail(&self) -> &[(String, String)] {
+        self.detail.get_or_init(|| {
+            let mut values = Vec::new();
+            fields::each_detail(self.event, &mut |path, value| values.push((path.to_owned(), value.to_owned())));
+            values
+        })
+    }
+}
+
+/// A test of another kind than the value's passes nothing; the parser makes none.
+fn passes(test: &Test, kind: Kind, value: Value<'_>) -> bool {
+    match value {
+        Value::Str(text) if kind == Kind::Text => text_passes(test, text),
+        Value::Str(keyword) => keyword_passes(test, fields::searchable(keyword)),
+        Value::Number(number) => match test {
+            Test::Exists => true,
+            Test::Number(want) => number == *want,
+            Test::NumberRange(lower, upper) => (*lower, *upper).contains(&number),
+            _ => false,
+        },
+        Value::Ip(address) => {
+            let address = address.to_canonical();
+            match test {
+                Test::Exists => true,
+                Test::Ip(want) => address == *want,
+                Test::Cidr(network) => network.contains(&address),
+                Test::IpRange(lower, upper) => network::in_range(address, lower, upper),
+                _ => false,
+            }
+        }
+        Value::Time(time) => match test {
+            Test::Exists => true,
+            Test::TimeRange(lower, upper) => {
+                let micros = |bound: &Bound<Stamp>| bound.map(Stamp::micros);
+                (micros(lower), micros(upper)).contains(&time.micros())
+            }
+            _ => false,
+        },
+    }
+}
+
+fn keyword_passes(test: &Test, keyword: &str) -> bool {
+    match test {
+        Test::Exists => true,
+        Test::Keyword(want) => keyword == want,
+        Test::Wildcard(wildcard) => wildcard.matches(keyword),
+        Test::Regex(regex) => regex.compiled.is_match(keyword),
+        Test::KeywordRange(lower, upper) => {
+            let (lower, upper) = (lower.as_ref(), upper.as_ref());
+            (lower.map(String::as_str), upper.map(String::as_str)).contains(keyword)
+        }
+        _ => false,
+    }
+}
+
+fn text_passes(test: &Test, value: &str) -> bool {
+    let mut words = text::words(value);
+    match test {
+        Test::Exists => true,
+        Test::Words(want) => match want.as_slice() {
+            [] => false,
+            [only] => words.any(|word| word == *only),
+            phrase => words.collect::<Vec<_>>().windows(phrase.len()).any(|run| run == phrase),
+        },
+        Test::Wildcard(wildcard) => words.any(|word| wildcard.matches(&word)),
+        Test::Regex(regex) => words.any(|word| regex.compiled.is_match(&word)),
+        _ => false,
+    }
+}
