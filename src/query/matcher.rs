@@ -4,7 +4,7 @@
 //! to the microsecond.
 
 use std::cell::OnceCell;
-use std::ops::{Bound, RangeBounds as _};
+use std::ops::{Bound, RangeBounds};
 
 use super::ast::{Ast, Test};
 use super::network;
@@ -102,7 +102,8 @@ fn keyword_passes(test: &Test, keyword: &str) -> bool {
         Test::Regex(regex) => regex.compiled.is_match(keyword),
         Test::KeywordRange(lower, upper) => {
             let (lower, upper) = (lower.as_ref(), upper.as_ref());
-            (lower.map(String::as_str), upper.map(String::as_str)).contains(keyword)
+            // Named in full: crates that compare their own types with str make the short form ambiguous.
+            RangeBounds::<str>::contains::<str>(&(lower.map(String::as_str), upper.map(String::as_str)), keyword)
         }
         _ => false,
     }
