@@ -1,1 +1,4 @@
+//! All integration tests in one binary: each further one costs a link and its disk space.
 
+mod generate;
+mod query;
