@@ -1,1 +1,223 @@
-//! (being built)
+//! Bytes and positions from files, folders, S3 and standard input, decoded and handed on as events.
+//!
+//! One owned thread per source reads, decodes and sends [`Batch`]es over a bounded channel; whoever
+//! takes them makes them durable. Nothing here is remembered on disk: [`Positions`] are folded from the
+//! trail's own events. A source that fails says so in an event and leaves the others alone.
+//!
+//! Invariant: what was sent up to any batch is enough to go on from there without loss or doubles.
+
+mod behind;
+mod content;
+mod files;
+mod flow;
+mod folder;
+mod identify;
+mod notice;
+mod once;
+mod outlet;
+mod positions;
+mod progress;
+mod registry;
+#[cfg(feature = "aws")]
+mod s3;
+mod setting;
+mod siblings;
+mod stdin;
+mod stop;
+mod tail;
+mod unpack;
+mod watch;
+
+use std::sync::Arc;
+use std::{io, thread};
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{oneshot, watch as signal};
+
+pub use content::Unreadable;
+pub use files::head;
+pub use positions::{Position, Positions, StreamId};
+pub use progress::{Progress, SourceState};
+pub use registry::Seen;
+
+use crate::clock::Clock;
+use crate::config::Source;
+use crate::config::source::From;
+use crate::event::{Event, Family};
+use crate::sources::{Decoder, Stream};
+use outlet::{Outlet, Shared};
+use registry::Registry;
+use setting::Setting;
+use stop::Stop;
+
+/// Events of one source, in order.
+#[derive(Debug)]
+pub struct Batch {
+    /// The source's name in the configuration.
+    pub source: String,
+    pub events: Vec<Event>,
+    /// The trail may hold some of these already: ask the set of seen ids.
+    pub replay: bool,
+}
+
+/// Batches that may wait for the writer: it works on one while the next is decoded, and a few more
+/// smooth the steps of `fdatasync`. In bytes: at most a few MiB.
+pub const CHANNEL_BATCHES: usize = 4;
+
+/// When a source has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// What is there is read; the end of a live file may be half a line, which waits for the next time.
+    Once,
+    /// Goes on until shutdown.
+    Follow,
+    /// Files named by hand: read to their last byte, whatever it is.
+    Ingest,
+}
+
+/// What was read from where, and what could not be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub source: String,
+    pub read: Vec<Read>,
+    pub failures: Vec<Failure>,
+}
+
+/// One file or object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    pub origin: String,
+    /// Unpacked.
+    pub bytes: u64,
+    /// Handed on.
+    pub events: u64,
+    /// Left out, because the trail holds them.
+    pub known: u64,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub origin: String,
+    /// Goes after the origin: `/var/log/wtmp` "is missing: …".
+    pub problem: String,
+}
+
+/// Everything that collecting needs from outside.
+pub struct Collector {
+    pub positions: Positions,
+    pub seen: Seen,
+    pub mode: Mode,
+    pub clock: Clock,
+    /// Gives the decoder of a stream: `sources::decoder`.
+    pub decoder: fn(Stream) -> Box<dyn Decoder>,
+    pub tx: Sender<Batch>,
+    pub progress: Arc<Progress>,
+    /// Becomes true when it is time to stop.
+    pub shutdown: signal::Receiver<bool>,
+}
+
+impl Collector {
+    /// Reads all sources at once, each in its own thread, until they end or it is time to stop.
+    /// The summaries come in the order of the sources.
+    pub async fn run(self, sources: Vec<Source>) -> Vec<Summary> {
+        let registry = Registry::new(self.positions, self.seen);
+        let mut running = Vec::new();
+        let mut stoppers = Vec::new();
+        for source in sources {
+            let name = source.name.clone();
+            let shared = Shared {
+                registry: Arc::clone(&registry),
+                progress: Arc::clone(&self.progress),
+                clock: self.clock,
+                mode: self.mode,
+            };
+            let outlet = Outlet::new(&name, self.tx.clone(), shared);
+            let setting = Setting::new(source, self.clock, self.decoder);
+            match start(setting, outlet, self.mode) {
+                Ok((stopper, summary)) => {
+                    stoppers.push(stopper);
+                    running.push((name, Some(summary)));
+                }
+                Err(error) => {
+                    tracing::error!(source = %name, %error, "No thread for this source.");
+                    running.push((name, None));
+                }
+            }
+        }
+        drop(self.tx);
+        let stopping = stop_when_told(self.shutdown, stoppers);
+        let summaries = gather(running);
+        tokio::pin!(stopping, summaries);
+        tokio::select! {
+            done = &mut summaries => done,
+            () = &mut stopping => summaries.await,
+        }
+    }
+}
+
+type Running = (String, Option<oneshot::Receiver<Summary>>);
+
+async fn gather(running: Vec<Running>) -> Vec<Summary> {
+    let mut summaries = Vec::with_capacity(running.len());
+    for (name, summary) in running {
+        let ended = match summary {
+            Some(summary) => summary.await.ok(),
+            None => None,
+        };
+        summaries.push(ended.unwrap_or_else(|| broken(&name)));
+    }
+    summaries
+}
+
+fn broken(source: &str) -> Summary {
+    let problem = "stopped unexpectedly: see the log of this program".to_owned();
+    let failure = Failure { origin: source.to_owned(), problem };
+    Summary { source: source.to_owned(), failures: vec![failure], ..Summary::default() }
+}
+
+async fn stop_when_told(mut shutdown: signal::Receiver<bool>, stoppers: Vec<stop::Stopper>) {
+    // An error means that whoever could tell is gone: the program is stopping.
+    let told = shutdown.wait_for(|stop| *stop).await;
+    drop(told);
+    drop(stoppers);
+}
+
+fn start(setting: Setting, outlet: Outlet, mode: Mode) -> io::Result<(stop::Stopper, oneshot::Receiver<Summary>)> {
+    let (stopper, stop) = stop::pair()?;
+    let (done, summary) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let name: String = format!("read {}", setting.name()).chars().filter(|c| *c != '\0').take(15).collect();
+    thread::Builder::new().name(name).spawn(move || {
+        let ended = read(setting, outlet, mode, stop, runtime);
+        // Nobody waits for the summary any more when the program is stopping.
+        done.send(ended).unwrap_or_default();
+    })?;
+    Ok((stopper, summary))
+}
+
+/// The life of one source's thread.
+fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, runtime: tokio::runtime::Handle) -> Summary {
+    let family = setting.source.family;
+    let ended = match setting.source.from.clone() {
+        From::Files { paths } if family == Family::Cloudtrail => {
+            folder::read(&setting, &paths, mode, stop, &mut outlet)
+        }
+        From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, &mut outlet),
+        From::Files { paths } => once::read(&setting, &paths, mode, &stop, &mut outlet),
+        #[cfg(feature = "aws")]
+        From::S3 { .. } => s3::read(&setting, mode, &stop, &runtime, &mut outlet),
+        #[cfg(not(feature = "aws"))]
+        From::S3 { bucket, .. } => {
+            drop(runtime);
+            outlet.failed(&format!("s3://{bucket}"), "cannot be read: this whodid was built without the feature aws")
+        }
+        From::Stdin => stdin::read(&setting, &stop, &mut outlet),
+    };
+    let mut summary = outlet.finish();
+    if ended.is_err() {
+        tracing::debug!(source = %summary.source, "Nobody takes events any more.");
+        summary.failures.shrink_to_fit();
+    }
+    summary
+}

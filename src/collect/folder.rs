@@ -1,0 +1,247 @@
+//! CloudTrail objects that lie in folders: each is read whole, and once for as long as it does not change.
+//!
+//! Their records have ids of their own (`eventID`), so every object is sent as possibly known: what
+//! the trail holds is left out, over restarts, overlaps and doubles.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Mode;
+use super::content::{Content, FileId, Print, READ_BYTES, Unreadable};
+use super::files::{self, Failing, Found};
+use super::notice::Notice;
+use super::outlet::{Closed, Outlet, Pushed};
+use super::setting::Setting;
+use super::stop::{Stop, Woken};
+use super::watch::Watch;
+use crate::sources::Identity;
+
+/// `AWSLogs/o-1/1/CloudTrail/eu-west-1/2026/11/20` is nine deep; links may lead in circles.
+const DEPTH_MAX: usize = 32;
+
+/// Reads all objects; when following, those that come or change later too.
+pub(super) fn read(
+    setting: &Setting,
+    paths: &[String],
+    mode: Mode,
+    stop: Stop,
+    outlet: &mut Outlet,
+) -> Result<(), Closed> {
+    let failing = Failing::recall(outlet);
+    let mut folder = Folder { setting, outlet, failing, read: HashMap::new(), settling: HashMap::new() };
+    let mut watch = Watch::new(stop);
+    loop {
+        let objects = Objects::under(paths);
+        if mode == Mode::Follow {
+            watch.folders(objects.folders.iter().take(WATCHED_FOLDERS).cloned().collect());
+        }
+        folder.look(objects, mode, watch.stop())?;
+        if mode != Mode::Follow {
+            return Ok(());
+        }
+        if watch.wait() == Woken::Stop {
+            return Ok(());
+        }
+    }
+}
+
+/// inotify's watches are a resource of the whole machine; the newest folders are where objects come.
+const WATCHED_FOLDERS: usize = 256;
+
+struct Folder<'a> {
+    setting: &'a Setting,
+    outlet: &'a mut Outlet,
+    failing: Failing,
+    read: HashMap<PathBuf, Print>,
+    /// Objects that somebody may still be writing.
+    settling: HashMap<PathBuf, Print>,
+}
+
+impl Folder<'_> {
+    fn look(&mut self, objects: Objects, mode: Mode, stop: &Stop) -> Result<(), Closed> {
+        let Objects { found, mut failures, skipped, .. } = objects;
+        let present: HashSet<_> = found.iter().map(|object| &object.path).collect();
+        self.read.retain(|path, _| present.contains(path));
+        self.settling.retain(|path, _| present.contains(path));
+        let new: Vec<_> = found.iter().filter(|object| self.read.get(&object.path) != Some(&object.print)).collect();
+        for object in new {
+            if stop.is_set() {
+                return self.outlet.flush();
+            }
+            let settled = mode != Mode::Follow || self.settling.get(&object.path) == Some(&object.print);
+            if !settled {
+                self.settling.insert(object.path.clone(), object.print);
+                continue;
+            }
+            self.settling.remove(&object.path);
+            self.outlet.progress.expect_bytes(object.print.size);
+            match self.object(&object.path, stop)? {
+                Ok(()) => {}
+                Err(problem) => failures.push((object.path.to_string_lossy().into_owned(), problem.to_string())),
+            }
+            self.outlet.progress.read_bytes(object.print.size);
+            self.read.insert(object.path.clone(), object.print);
+        }
+        self.outlet.flush()?;
+        for (folder, note) in skipped {
+            self.outlet.note_read(&folder.to_string_lossy(), 0, 0, 0, Some(note));
+        }
+        self.failing.report(failures, self.outlet)?;
+        if self.settling.is_empty() {
+            self.outlet.progress.drained(self.setting.name());
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, path: &Path, stop: &Stop) -> Result<Result<(), Unreadable>, Closed> {
+        let source = &self.setting.source;
+        let content = match Content::open(path, self.setting.members(), source.decompressed_bytes_max) {
+            Ok(content) => content,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let origin = path.to_string_lossy();
+        let mut object = Object::new(self.setting, &origin);
+        let mut from = match content.read_from(0) {
+            Ok(from) => from,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => break,
+                // An object that was begun is read to its end, unless that takes long.
+                Ok(_) if stop.is_set() && object.bytes > STOP_BYTES => return Ok(Ok(())),
+                Ok(n) => object.push(&buffer[..n], self.outlet)?,
+                Err(error) => return Ok(Err(error.into())),
+            }
+        }
+        object.end(from.damage().map(ToString::to_string), self.outlet)?;
+        Ok(Ok(()))
+    }
+}
+
+/// So much of an object is read even when it is time to stop: a second's work.
+const STOP_BYTES: u64 = 64 << 20;
+
+/// One object on its way, from a folder or a bucket.
+pub(super) struct Object<'a> {
+    origin: &'a str,
+    decoder: Box<dyn crate::sources::Decoder>,
+    clock: crate::clock::Clock,
+    events: Vec<crate::event::Event>,
+    bytes: u64,
+    sent: u64,
+    known: u64,
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn new(setting: &Setting, origin: &'a str) -> Self {
+        let decoder = setting.decoder_now(Identity::Content, origin);
+        Self { origin, decoder, clock: setting.clock, events: Vec::new(), bytes: 0, sent: 0, known: 0 }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8], outlet: &mut Outlet) -> Result<(), Closed> {
+        self.bytes += bytes.len() as u64;
+        self.decoder.push(bytes, self.clock.now(), &mut self.events);
+        self.hand_on(outlet)
+    }
+
+    /// The object is over, or cannot be read further.
+    pub(super) fn end(mut self, damage: Option<String>, outlet: &mut Outlet) -> Result<(), Closed> {
+        self.decoder.finish(self.clock.now(), &mut self.events);
+        self.hand_on(outlet)?;
+        if let Some(problem) = &damage {
+            // The name of an object is unique, wherever it lies.
+            let name = self.origin.rsplit('/').next().unwrap_or(self.origin);
+            let notice = Notice::damaged(outlet.source(), self.origin, problem);
+            outlet.say_once(notice, &[name.as_bytes(), problem.as_bytes()])?;
+        }
+        outlet.note_read(self.origin, self.bytes, self.sent, self.known, damage.as_deref());
+        Ok(())
+    }
+
+    fn hand_on(&mut self, outlet: &mut Outlet) -> Result<(), Closed> {
+        for event in self.events.drain(..) {
+            match outlet.push(event, true)? {
+                Pushed::Sent => self.sent += 1,
+                Pushed::Known => self.known += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What lies under the paths of a source.
+#[derive(Default)]
+struct Objects {
+    /// By name, which for CloudTrail is by region and time.
+    found: Vec<Found>,
+    failures: Vec<(String, String)>,
+    /// Folders that hold something else, and what.
+    skipped: Vec<(PathBuf, &'static str)>,
+    /// Every folder that was walked, the last one in the order of names first.
+    folders: Vec<PathBuf>,
+    walked: HashSet<FileId>,
+}
+
+impl Objects {
+    fn under(paths: &[String]) -> Self {
+        let scan = files::scan(paths);
+        let mut objects = Self { failures: scan.failures, ..Self::default() };
+        objects.folders.extend(files::folders(paths, &[]));
+        for Found { path, print } in scan.found {
+            match path.is_dir() {
+                true => objects.walk(&path, print.id, 0),
+                false => objects.found.push(Found { path, print }),
+            }
+        }
+        objects.found.sort_by(|a, b| a.path.cmp(&b.path));
+        objects.found.dedup_by(|a, b| a.path == b.path);
+        objects.folders.sort_by(|a, b| b.cmp(a));
+        objects
+    }
+
+    fn walk(&mut self, folder: &Path, id: FileId, depth: usize) {
+        if depth > DEPTH_MAX || !self.walked.insert(id) {
+            return;
+        }
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failures.push((folder.to_string_lossy().into_owned(), Unreadable::from(error).to_string()));
+                return;
+            }
+        };
+        self.folders.push(folder.to_owned());
+        for entry in entries.flatten() {
+            let path = entry.path();
+            // A link that leads nowhere, or a file that is gone again.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let print = Print::of(&metadata);
+            if metadata.is_dir() {
+                match entry.file_name().to_str().and_then(other_kind) {
+                    Some(note) => self.skipped.push((path, note)),
+                    None => self.walk(&path, print.id, depth + 1),
+                }
+            } else if metadata.is_file() && is_object(&path) {
+                self.found.push(Found { path, print });
+            }
+        }
+    }
+}
+
+/// What lies beside `CloudTrail/` and holds no records of it.
+pub(super) fn other_kind(name: &str) -> Option<&'static str> {
+    match name {
+        "CloudTrail-Digest" => Some("digests, not records: passed over"),
+        "CloudTrail-Insight" => Some("insights, not records: passed over"),
+        _ => None,
+    }
+}
+
+fn is_object(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    name.ends_with(".json") || name.ends_with(".json.gz")
+}

@@ -1,0 +1,67 @@
+//! One source's settings, with what the machine adds to them, and the decoders they give.
+
+use super::content::Print;
+use super::unpack::Members;
+use crate::clock::Clock;
+use crate::config::Source;
+use crate::event::Family;
+use crate::sources::{Decoder, Identity, Stream, Year};
+
+pub(super) struct Setting {
+    pub(super) source: Source,
+    pub(super) host: String,
+    pub(super) clock: Clock,
+    make: fn(Stream) -> Box<dyn Decoder>,
+}
+
+impl Setting {
+    pub(super) fn new(source: Source, clock: Clock, make: fn(Stream) -> Box<dyn Decoder>) -> Self {
+        let host = source.host.clone().unwrap_or_else(this_host);
+        Self { source, host, clock, make }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// A decoder for the content of a file from `start` on.
+    pub(super) fn decoder(&self, identity: Identity, origin: &str, start: u64, print: &Print) -> Box<dyn Decoder> {
+        // In a replay the present is fixed, and a file's time of change may lie after it.
+        let not_after = match self.clock {
+            Clock::System => print.modified(),
+            Clock::Fixed(now) => print.modified().min(now),
+        };
+        self.decoder_not_after(identity, origin, start, Year::NotAfter(not_after))
+    }
+
+    /// A decoder for bytes that have no time of change.
+    pub(super) fn decoder_now(&self, identity: Identity, origin: &str) -> Box<dyn Decoder> {
+        self.decoder_not_after(identity, origin, 0, Year::NotAfter(self.clock.now()))
+    }
+
+    /// What may follow a gzip member here.
+    pub(super) fn members(&self) -> Members {
+        match self.source.family {
+            Family::Cloudtrail => Members::One,
+            _ => Members::Many,
+        }
+    }
+
+    fn decoder_not_after(&self, identity: Identity, origin: &str, start: u64, not_after: Year) -> Box<dyn Decoder> {
+        (self.make)(Stream {
+            name: self.source.name.clone(),
+            family: self.source.family,
+            origin: origin.to_owned(),
+            host: self.host.clone(),
+            identity,
+            start,
+            zone: self.source.zone,
+            year: self.source.year.map_or(not_after, Year::First),
+        })
+    }
+}
+
+/// The name of this machine.
+fn this_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
