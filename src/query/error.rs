@@ -54,6 +54,9 @@ pub enum Problem {
     #[error("a test of {} stands among the values of {}", escape::line(inner), escape::line(outer))]
     FieldAmongValues { inner: String, outer: String },
 
+    #[error("values of {} stand side by side without AND or OR", escape::line(.0))]
+    SideBySide(String),
+
     #[error("nothing follows {0}")]
     NothingAfter(&'static str),
     #[error("nothing stands before {0}")]
@@ -181,17 +184,17 @@ impl Problem {
                 "`whodid query fields` lists them; to search for the text itself, put it in quotes"
             }
             Self::WildcardInName => "write one test per field, joined with OR",
-            Self::NoName => "write \\: or put the text in quotes if the colon is part of it",
+            Self::NoName => "write name:value without a space; if the colon is part of the text, put that in quotes",
             Self::ExistsWhat => "write _exists_:who.name",
             Self::NoValue(field) => return Some(format!("write {field}:value, {field}:\"two words\" or {field}:*")),
             Self::NoColon { field, operator: '=' } => return Some(format!("write {field}:value")),
             Self::NoColon { field, operator } => return Some(format!("write {field}:{operator}value")),
             Self::FieldAmongValues { .. } => "close the parenthesis first, or put the value in quotes",
             Self::Unclosed('/') | Self::Glued { after_slash: true, .. } => REGEX_OR_PATH,
-            Self::Unclosed(_) | Self::Unopened(_) => {
-                "put the value in quotes or write \\ before the character if it is part of it"
-            }
+            Self::Unclosed(_) => "close it; if it is part of a value, put that in quotes or write \\ before it",
+            Self::Unopened(_) => "if it is part of a value, put that in quotes or write \\ before it",
             Self::Glued { .. } => GLUED,
+            Self::SideBySide(field) => return Some(format!("write {field}:(a OR b)")),
             Self::LoneBackslash => "write \\\\ for a backslash",
             Self::LoneSign(_) => "put the text in quotes or write \\ before the sign if it is part of it",
             Self::SignBesideOr('+') => "leave it out and group with parentheses: a AND (b OR c)",
@@ -212,6 +215,7 @@ impl Problem {
             Self::NotInWord(_) => "put several words in quotes, or search one of them: ssh*",
             Self::AddressWildcard(Some(network)) => return Some(format!("write {network}")),
             Self::AddressWildcard(None) => "write 10.0.0.0/8 or 2001:db8::/32",
+            Self::Address(_) => "write 203.0.113.7, 2001:db8::1 or a network such as 10.0.0.0/8",
             Self::NetworkBound => "write the network without a range: who.ip:10.0.0.0/8",
             Self::Time { .. } => {
                 "write 2026-11-20, 2026-11-20T10:11, 2026-11-20T10:11:12Z, now-15m, now/d or 2026-11-20||+1d/d"

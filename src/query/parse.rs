@@ -88,7 +88,21 @@ impl Parser<'_> {
             if and.is_none() && (self.at_end() || self.at_operator("OR", "||")) {
                 return Ok(Node::join(nodes, Node::And));
             }
+            if and.is_none() {
+                self.may_stand_beside(scope)?;
+            }
             nodes.push(self.unary(scope, and, sign)?);
+        }
+    }
+
+    /// `who.name:(alice bob)` is OR to Lucene, and as AND it would match nothing: one must be written.
+    fn may_stand_beside(&self, scope: Scope<'_>) -> Result<(), Fault> {
+        let signed = matches!(self.scan.peek(), Some('+' | '-' | '!')) || self.scan.at_keyword("NOT");
+        match scope {
+            Some(field) if field.kind() != Kind::Text && !signed => {
+                Err(Fault::new(self.scan.here(), Problem::SideBySide(field.name())))
+            }
+            _ => Ok(()),
         }
     }
 

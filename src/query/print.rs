@@ -137,3 +137,18 @@ fn upper_dots(words: &str) -> String {
 fn escape_slashes(source: &str) -> String {
     source.replace('/', "\\/")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::event::text;
+
+    /// What [`super::upper_dots`] relies on.
+    #[test]
+    fn one_letter_alone_has_a_lower_case_that_is_no_word() {
+        let broken = (char::MIN..=char::MAX).filter(|c| c.is_alphanumeric()).filter(|c| {
+            let lower = c.to_lowercase().to_string();
+            text::words(&lower).next().is_none_or(|word| word != lower)
+        });
+        assert_eq!(broken.collect::<String>(), "İ");
+    }
+}

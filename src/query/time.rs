@@ -218,14 +218,14 @@ fn anchor(text: &str) -> Result<Anchor, TimeProblem> {
         let start = NaiveDateTime::parse_from_str(&full, "%Y-%m-%dT%H:%M:%S").map_err(|_| TimeProblem::NoSuchDate)?;
         return Ok(Anchor::Whole(start, *unit));
     }
-    let looks_like = |shape: &str| text.get(..shape.len()).is_some_and(|head| has_shape(head, shape));
-    if looks_like("9999-99-99T99:99:99.9") {
-        // RFC 3339 but for the zone: UTC, like all of ours.
-        let local = text.replace(' ', "T");
-        let instant = DateTime::parse_from_rfc3339(&format!("{local}Z")).map_err(|_| TimeProblem::Shape)?;
-        return Ok(Anchor::Instant(instant.with_timezone(&Utc)));
+    let Some((seconds, rest)) = text.split_at_checked(FULL.len()) else { return Err(TimeProblem::Shape) };
+    if !has_shape(seconds, FULL) || !rest.starts_with(['.', 'Z', '+', '-']) {
+        return Err(TimeProblem::Shape);
     }
-    Err(if looks_like("9999-99-99T99:99:99") { TimeProblem::NoSuchDate } else { TimeProblem::Shape })
+    // A fraction without a zone is UTC, like all of ours; what is RFC 3339 in shape alone has a wrong date.
+    let utc = format!("{}{rest}Z", seconds.replace(' ', "T"));
+    let instant = DateTime::parse_from_rfc3339(&utc).map_err(|_| TimeProblem::NoSuchDate)?;
+    Ok(Anchor::Instant(instant.with_timezone(&Utc)))
 }
 
 /// Shapes of a whole unit: 9 is any digit.
@@ -235,8 +235,10 @@ const WHOLE: [(&str, Unit); 6] = [
     ("9999-99-99", Unit::Day),
     ("9999-99-99T99", Unit::Hour),
     ("9999-99-99T99:99", Unit::Minute),
-    ("9999-99-99T99:99:99", Unit::Second),
+    (FULL, Unit::Second),
 ];
+
+const FULL: &str = "9999-99-99T99:99:99";
 
 const FILL: &str = "0000-01-01T00:00:00";
 
@@ -320,14 +322,15 @@ mod tests {
         assert_eq!(refused("yesterday"), "it is no date, instant or date math");
         assert_eq!(refused("2026-02-30"), "the calendar has no such date");
         assert_eq!(refused("2026-02-30T10:00:00Z"), "the calendar has no such date");
+        assert_eq!(refused("2026-02-30T10:00:00.5"), "the calendar has no such date");
         assert_eq!(refused("now-15x"), "\"x\" is no unit: y, M (month), w, d, h, m (minute) or s");
         assert_eq!(refused("now-15"), "a unit must follow the number: 15m");
         assert_eq!(refused("2026-11-20+1d"), "`||` must stand between a date and its math: 2026-11-20||+1d");
         assert_eq!(refused("now-1234567890s"), "date math takes at most 9 digits and 16 steps");
         for text in
-            ["", "now ", "nowadays", "26", "2026-1-1", "20261120", "2026-11-20T10:11:12X", "ä026", "2026||", "now||"]
+            ["", "now ", "nowadays", "26", "2026-1-1", "20261120", "2026-11-20T10:11:12X", "ä026", "now||", "||"]
         {
-            let _ = Time::parse(text);
+            assert_eq!(Time::parse(text), Err(TimeProblem::Shape), "{text}");
         }
     }
 }
