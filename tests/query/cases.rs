@@ -56,3 +56,16 @@ fn check(file: &str, outcome: impl Fn(&str) -> String) {
 fn write(path: &PathBuf, text: &str) {
     std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).expect("the table is writable");
 }
+
+/// Whatever stands in a fenced block of queries in the documentation.
+#[test]
+fn documented_queries_are_accepted() {
+    let docs = include_str!("../../docs/query.md");
+    let queries = docs.split("```query\n").skip(1).filter_map(|block| block.split("```").next()).flat_map(str::lines);
+    let mut count = 0;
+    for query in queries {
+        Query::parse(query).unwrap_or_else(|error| panic!("docs/query.md: {error}"));
+        count += 1;
+    }
+    assert!(count > 40, "{count} queries found");
+}
