@@ -1,4 +1,7 @@
 //! All integration tests in one binary: each further one costs a link and its disk space.
 
+mod config;
 mod generate;
 mod query;
+mod quickstart;
+mod tidy;

@@ -1,5 +1,101 @@
-//! (being built)
+//! `whodid.toml`, saved queries and alerts: text to [`Config`], valid by construction.
+//!
+//! Every problem of every file is found in one pass and reported with its line and what to do
+//! ([`Problems`]); unknown keys are refused, because a mistyped setting that is ignored is a control
+//! that does not run. Without any configuration the defaults read what the machine has.
+//!
+//! It reads files and asks the machine for its name and zone ([`Machine`]); it opens no source, no
+//! trail and no network. Whoever can write the configuration decides what is collected and whom
+//! alerts tell; so each file's hash is kept ([`Config::files`]) and a change of it is an event.
 
+mod assemble;
+mod definitions;
+pub mod example;
+mod file;
+mod machine;
+mod problem;
+pub mod saved;
+mod section;
+mod setting;
+mod settings;
 pub mod source;
 
+pub use definitions::Kind;
+pub use machine::Machine;
+pub use problem::{Problem, Problems};
+pub use saved::SavedQuery;
 pub use source::Source;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+use assemble::{Place, assemble};
+
+/// Everything that was configured, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it comes from; none when the defaults are in force.
+    pub file: Option<PathBuf>,
+    /// Folder of the trail and its indexes.
+    pub data: PathBuf,
+    /// Folder of the signing key; never below `data`.
+    pub keys: PathBuf,
+    pub org: String,
+    /// The name of this machine.
+    pub host: String,
+    pub clock: Clock,
+    pub sources: Vec<Source>,
+    pub queries: BTreeMap<String, SavedQuery>,
+    /// A check is UNKNOWN when the writer was not heard of for this long.
+    pub stale_after: Duration,
+    /// Every definition in force and its hash: a change of one is an event.
+    pub files: Vec<Defined>,
+    /// What is allowed, but probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// A definition in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defined {
+    pub kind: Kind,
+    /// Id of the query or alert; `whodid.toml` for the configuration.
+    pub id: String,
+    /// The file; for one in the binary, its path in whodid's own repository.
+    pub path: PathBuf,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+/// The name of the configuration file.
+pub const FILE_NAME: &str = "whodid.toml";
+
+impl Config {
+    /// Reads the file named by `--config`; without one, `whodid.toml` in the user's configuration
+    /// folder, else in `/etc/whodid`, else nothing but the defaults. `--data` goes before `data`.
+    pub fn discover(config: Option<&Path>, data: Option<&Path>) -> Result<Self, Problems> {
+        Self::discover_on(&Machine::look(), config, data)
+    }
+
+    /// The same on a machine that says so of itself.
+    pub fn discover_on(machine: &Machine, config: Option<&Path>, data: Option<&Path>) -> Result<Self, Problems> {
+        let file = match config {
+            Some(file) => Some(file.to_owned()),
+            None => machine.config_folders().map(|folder| folder.join(FILE_NAME)).find(|file| file.exists()),
+        };
+        let folder = match &file {
+            Some(file) => file.parent().map(Path::to_owned),
+            None => machine.config_folder.clone(),
+        };
+        let text = match &file {
+            Some(file) => {
+                definitions::read(file).map_err(|error| Problems::one(definitions::unreadable(file, &error)))?
+            }
+            None => String::new(),
+        };
+        let place = Place { machine, file: file.as_deref(), folder: folder.as_deref(), data };
+        assemble(&place, &text)
+    }
+}

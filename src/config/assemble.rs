@@ -1,0 +1,175 @@
+//! The files of a configuration, put together: settings, queries, alerts, folders.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::definitions::{self, Definitions, Text};
+use super::file::{self, Settings};
+use super::problem::{Problem, Problems};
+use super::saved;
+use super::section::Document;
+use super::{Config, Defined, FILE_NAME, Kind, Machine};
+
+/// Where the pieces come from.
+pub(super) struct Place<'a> {
+    pub(super) machine: &'a Machine,
+    /// The configuration; none for the defaults.
+    pub(super) file: Option<&'a Path>,
+    /// Its folder, or the one where it would be.
+    pub(super) folder: Option<&'a Path>,
+    /// `--data`.
+    pub(super) data: Option<&'a Path>,
+}
+
+/// Reads everything, and fails with everything that is wrong.
+pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems> {
+    let document = Document::parse(place.file.unwrap_or(Path::new(FILE_NAME)), text);
+    let settings = file::read(&document, place.folder.unwrap_or(Path::new("")), place.machine);
+    let mut found = Found::default();
+    found.files.extend(place.file.map(|path| Defined {
+        kind: Kind::Config,
+        id: FILE_NAME.to_owned(),
+        path: path.to_owned(),
+        sha256: definitions::sha256(text),
+    }));
+    let queries = found.read_all(Kind::Query, definitions::queries(place.folder), |document, id, text| {
+        saved::read(document, id, &text.sha256)
+    });
+    let data = data_folder(place, &settings, &document);
+    let keys = keys_folder(place, &settings, &document, data.as_deref());
+    found.warn(place, &settings);
+    found.problems.extend(document.into_problems());
+    Problems::check(found.problems)?;
+    let (Some(data), Some(keys)) = (data, keys) else {
+        // Both report when they find none; this repeats the one that a broken file may have hidden.
+        return Err(Problems::one(nowhere(place)));
+    };
+    Ok(Config {
+        file: place.file.map(Path::to_owned),
+        data,
+        keys,
+        org: settings.org,
+        host: settings.host,
+        clock: settings.clock,
+        sources: settings.sources,
+        queries,
+        stale_after: settings.stale_after,
+        files: found.files,
+        warnings: found.warnings,
+    })
+}
+
+/// What turned up on the way.
+#[derive(Default)]
+struct Found {
+    files: Vec<Defined>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Found {
+    /// Reads the definitions of one kind; those with a problem are left out, and reported.
+    fn read_all<T>(
+        &mut self,
+        kind: Kind,
+        definitions: Definitions,
+        read: impl Fn(&Document<'_>, &str, &Text) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        self.problems.extend(definitions.problems);
+        self.warnings.extend(definitions.warnings);
+        let mut all = BTreeMap::new();
+        for (id, text) in definitions.texts {
+            let document = Document::parse(&text.file, &text.text);
+            let value = read(&document, &id, &text);
+            self.problems.extend(document.into_problems());
+            self.files.push(Defined { kind, id: id.clone(), path: text.file, sha256: text.sha256 });
+            all.extend(value.map(|value| (id, value)));
+        }
+        all
+    }
+
+    fn warn(&mut self, place: &Place<'_>, settings: &Settings) {
+        let file = place.file.unwrap_or(Path::new(FILE_NAME));
+        if settings.sources.is_empty() {
+            self.warnings.push(definitions::problem(
+                file,
+                "there is nothing to read: this machine has no auth.log, secure, wtmp or btmp",
+                "add a [[source]]; `whodid config example` shows them",
+            ));
+        }
+        let is_open = |path: &Path| path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o002 != 0);
+        if place.file.is_some_and(is_open) {
+            self.warnings.push(definitions::problem(
+                file,
+                "everybody on this machine can change what is collected and whom alerts tell",
+                "chmod o-w",
+            ));
+        }
+    }
+}
+
+/// `--data`, `data`, the system's folder for root and a configuration of the system, else the user's.
+fn data_folder(place: &Place<'_>, settings: &Settings, document: &Document<'_>) -> Option<PathBuf> {
+    let machine = place.machine;
+    if let Some(named) = place.data.map(Path::to_owned).or_else(|| settings.data.clone()) {
+        return Some(named);
+    }
+    if settings.clock.is_replay() {
+        document.report(None, "a replay needs a data folder of its own", "set `data`, or use --data");
+        return None;
+    }
+    let is_system = place.file.is_some() && place.folder == Some(machine.system_config_folder().as_path());
+    if machine.is_root || is_system {
+        return Some(machine.system_data_folder());
+    }
+    if machine.data_folder.is_none() {
+        let Problem { what, advice, .. } = nowhere(place);
+        document.report(None, what, advice.unwrap_or_default());
+    }
+    machine.data_folder.clone()
+}
+
+fn nowhere(place: &Place<'_>) -> Problem {
+    let file = place.file.unwrap_or(Path::new(FILE_NAME));
+    definitions::problem(file, "this user has no home: there is no folder for the trail", "set `data`, or use --data")
+}
+
+/// `keys`, else beside the configuration; a copy of the data must never hold the key.
+fn keys_folder(
+    place: &Place<'_>,
+    settings: &Settings,
+    document: &Document<'_>,
+    data: Option<&Path>,
+) -> Option<PathBuf> {
+    let keys = match (&settings.keys, place.folder) {
+        (Some(keys), _) => keys.clone(),
+        (None, Some(folder)) => folder.join("keys"),
+        // A user without a home, and no configuration: reported for the data already.
+        (None, None) => {
+            document.report(None, "this user has no home: there is no folder for the signing key", "name a --config");
+            return None;
+        }
+    };
+    if let Some(data) = data
+        && resolved(&keys).starts_with(resolved(data))
+    {
+        document.report(
+            None,
+            format!("the signing key would lie in the data folder {}", data.display()),
+            "set `keys` to a folder elsewhere: whoever gets a copy of the data could sign in your name",
+        );
+    }
+    Some(keys)
+}
+
+/// The folder behind links, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for existing in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) {
+            return real.join(rest);
+        }
+    }
+    path
+}

@@ -1,0 +1,248 @@
+//! `whodid.toml` to settings: what each value means, and which go together.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::event::Family;
+
+use super::machine::Machine;
+use super::section::{Document, Section};
+use super::setting::Size;
+use super::settings;
+use super::source::{self, Source};
+
+/// What a configuration says, before the queries and alerts beside it are read.
+pub(super) struct Settings {
+    pub(super) data: Option<PathBuf>,
+    pub(super) keys: Option<PathBuf>,
+    pub(super) org: String,
+    pub(super) host: String,
+    pub(super) clock: Clock,
+    pub(super) sources: Vec<Source>,
+    pub(super) stale_after: Duration,
+}
+
+/// Reads all of it; what is wrong is in the document, and those values are the defaults here.
+pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) -> Settings {
+    let mut top = document.top(&settings::TOP);
+    let clock = match top.section(&settings::REPLAY) {
+        Some(replay) => read_replay(replay),
+        None => Clock::System,
+    };
+    let host = top.optional(&settings::HOST);
+    if let Some(host) = &host {
+        check_name(&top, "host", host);
+    }
+    let org = top.or_default(&settings::ORG);
+    if let Some(org) = &org {
+        check_name(&top, "org", org);
+    }
+    let mut read = Settings {
+        data: top.optional(&settings::DATA).map(|path| join(folder, &path)),
+        keys: top.optional(&settings::KEYS).map(|path| join(folder, &path)),
+        org: org.unwrap_or_default(),
+        host: host.unwrap_or_else(|| machine.host.clone()),
+        clock,
+        sources: read_sources(&mut top, clock, folder, machine),
+        stale_after: Duration::ZERO,
+    };
+    read_check(&mut top, &mut read);
+    top.finish();
+    read
+}
+
+fn read_replay(mut replay: Section<'_, '_>) -> Clock {
+    let now = replay.required(&settings::NOW);
+    replay.finish();
+    now.map_or(Clock::System, Clock::Fixed)
+}
+
+fn read_check(top: &mut Section<'_, '_>, into: &mut Settings) {
+    let mut check = top.section_or_empty(&settings::CHECK);
+    into.stale_after = check.or_default(&settings::STALE_AFTER).unwrap_or_default();
+    check.finish();
+}
+
+/// The trail's name is `<org>/<host>/<trail id>`; a checkpoint's origin takes neither space nor plus (C2SP tlog-checkpoint).
+fn check_name(top: &Section<'_, '_>, key: &str, name: &str) {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() || !name.chars().all(fits) {
+        top.report_key(
+            key,
+            format!("`{key}`: \"{name}\" cannot be part of the trail's name"),
+            "letters, digits, dots, hyphens and underscores",
+        );
+    }
+}
+
+fn read_sources(top: &mut Section<'_, '_>, clock: Clock, folder: &Path, machine: &Machine) -> Vec<Source> {
+    let is_silent = !top.has(settings::SOURCE.name);
+    if is_silent && clock.is_replay() {
+        top.report(
+            "[replay] without any [[source]]",
+            "name what to read: the logs of this machine are not of that time",
+        );
+    }
+    if is_silent {
+        top.skip(&settings::SOURCE);
+        return of_machine(machine);
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for mut section in top.sections(&settings::SOURCE) {
+        let source = read_source(&mut section, folder, machine);
+        if let Some(source) = source {
+            check_against(&section, &source, &sources);
+            sources.push(source);
+        }
+        section.finish();
+    }
+    sources
+}
+
+/// What the machine has of the usual logs.
+pub(super) fn of_machine(machine: &Machine) -> Vec<Source> {
+    let source = |family: Family| Source {
+        name: family.name().to_owned(),
+        family,
+        from: source::From::Files { paths: machine.usual_paths(family) },
+        host: None,
+        zone: machine.zone,
+        year: None,
+        decompressed_bytes_max: source::DECOMPRESSED_BYTES_MAX,
+    };
+    machine.families().map(source).collect()
+}
+
+fn read_source(section: &mut Section<'_, '_>, folder: &Path, machine: &Machine) -> Option<Source> {
+    let name = section.required(&settings::source::NAME);
+    let family = section.required(&settings::source::TYPE);
+    let host = section.optional(&settings::source::HOST);
+    let most = section.or_default(&settings::source::DECOMPRESSED_MAX);
+    let (zone, year) = match family {
+        // The only family whose stamps lack a zone and a year; for others these keys mean nothing.
+        Some(Family::Auth) | None => {
+            (section.optional(&settings::source::TZ), section.optional(&settings::source::YEAR))
+        }
+        Some(_) => (None, None),
+    };
+    if let Some(year) = year.filter(|year| !(1970..=9999).contains(year)) {
+        section.report_key("year", format!("`year`: {year} is no year of a log"), "1970 to 9999");
+    }
+    let from = read_from(section, family, folder, machine);
+    Some(Source {
+        name: name?,
+        family: family?,
+        from: from?,
+        host,
+        zone: zone.unwrap_or(machine.zone),
+        year,
+        decompressed_bytes_max: most.map_or(source::DECOMPRESSED_BYTES_MAX, |Size(bytes)| bytes),
+    })
+}
+
+fn read_from(
+    section: &mut Section<'_, '_>,
+    family: Option<Family>,
+    folder: &Path,
+    machine: &Machine,
+) -> Option<source::From> {
+    let paths = section.optional(&settings::source::PATHS);
+    let stdin = section.or_default(&settings::source::STDIN).unwrap_or_default();
+    let s3 = section.section(&settings::S3);
+    if family == Some(Family::Whodid) {
+        section.report_key("type", "`type`: whodid's own events are no source", "auth, wtmp, btmp or cloudtrail");
+        return None;
+    }
+    if usize::from(section.has("paths")) + usize::from(stdin) + usize::from(s3.is_some()) > 1 {
+        section.report("a source reads from one place", "keep one of `paths`, `stdin` and `s3`");
+    }
+    if let Some(s3) = s3 {
+        return read_s3(s3, family);
+    }
+    if stdin {
+        return Some(source::From::Stdin);
+    }
+    if section.has("paths") {
+        let paths: Vec<String> = paths?.into_iter().map(|pattern| join_text(folder, &pattern.0)).collect();
+        if paths.is_empty() {
+            section.report_key("paths", "`paths` is empty: nothing would be read", "name a file, or remove the source");
+        }
+        return Some(source::From::Files { paths });
+    }
+    let paths = machine.usual_paths(family?);
+    if paths.is_empty() {
+        section.report("the source says nowhere to read from", "add `paths` or [source.s3]");
+    }
+    Some(source::From::Files { paths })
+}
+
+fn read_s3(mut s3: Section<'_, '_>, family: Option<Family>) -> Option<source::From> {
+    if !cfg!(feature = "aws") {
+        s3.report("this whodid was built without S3", "build it with the feature `aws`");
+    }
+    if family.is_some_and(|family| family != Family::Cloudtrail) {
+        s3.report("only CloudTrail objects are read from S3", "set type = \"cloudtrail\", or use `paths`");
+    }
+    let bucket = s3.required(&settings::s3::BUCKET);
+    if let Some(bucket) = bucket.as_deref().filter(|bucket| bucket.is_empty() || bucket.contains(['/', ':'])) {
+        s3.report_key(
+            "bucket",
+            format!("`bucket`: \"{bucket}\" is no bucket's name"),
+            "the name alone; a path goes to `prefix`",
+        );
+    }
+    let endpoint = s3.optional(&settings::s3::ENDPOINT);
+    if let Some(endpoint) =
+        endpoint.as_deref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+    {
+        s3.report_key(
+            "endpoint",
+            format!("`endpoint`: \"{endpoint}\" is no address"),
+            "such as \"https://s3.example.org\"",
+        );
+    }
+    let prefix = s3.or_default(&settings::s3::PREFIX);
+    let region = s3.optional(&settings::s3::REGION);
+    let path_style = s3.or_default(&settings::s3::PATH_STYLE);
+    let poll = s3.or_default(&settings::s3::POLL);
+    s3.finish();
+    Some(source::From::S3 { bucket: bucket?, prefix: prefix?, region, endpoint, path_style: path_style?, poll: poll? })
+}
+
+/// What makes sense alone but not beside the sources before it.
+fn check_against(section: &Section<'_, '_>, source: &Source, before: &[Source]) {
+    if source.name.is_empty() || source.name.chars().any(char::is_control) {
+        section.report_key("name", "`name` must be a word that can be read", "such as \"auth\"");
+    }
+    if before.iter().any(|other| other.name == source.name) {
+        section.report_key("name", format!("two sources are named \"{}\"", source.name), "give each its own name");
+    }
+    if source.from == source::From::Stdin && before.iter().any(|other| other.from == source::From::Stdin) {
+        section.report_key("stdin", "two sources read standard input", "keep one of them");
+    }
+}
+
+/// `path` below `folder` unless it is absolute, without `name/..` where `name` is no symbolic link.
+fn join(folder: &Path, path: &Path) -> PathBuf {
+    let mut joined = PathBuf::new();
+    for component in folder.join(path).components() {
+        let is_plain = matches!(joined.components().next_back(), Some(Component::Normal(_))) && !joined.is_symlink();
+        match component {
+            Component::ParentDir if is_plain => {
+                joined.pop();
+            }
+            other => joined.push(other),
+        }
+    }
+    joined
+}
+
+/// The same for a pattern: the folder's own brackets and stars are no pattern.
+fn join_text(folder: &Path, pattern: &str) -> String {
+    if Path::new(pattern).is_absolute() {
+        return pattern.to_owned();
+    }
+    let folder = glob::Pattern::escape(&folder.to_string_lossy());
+    join(Path::new(&folder), Path::new(pattern)).to_string_lossy().into_owned()
+}

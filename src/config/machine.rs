@@ -1,0 +1,77 @@
+//! What this machine says of itself: its name and zone, the user's folders, the logs it has.
+//!
+//! The only part of `config` that asks the system; tests put their own answers in its place.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy as _;
+
+use crate::event::Family;
+use crate::sources::zone::Zone;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// `uname -n`.
+    pub host: String,
+    /// Zone of local stamps; UTC where the system does not say.
+    pub zone: Zone,
+    pub is_root: bool,
+    /// `$XDG_CONFIG_HOME/whodid` and `$XDG_DATA_HOME/whodid`; none for a user without a home.
+    pub config_folder: Option<PathBuf>,
+    pub data_folder: Option<PathBuf>,
+    /// `/`; the system's own files are looked for below it.
+    pub system: PathBuf,
+}
+
+impl Machine {
+    pub fn look() -> Self {
+        let folders = etcetera::base_strategy::choose_base_strategy().ok();
+        Self {
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            zone: iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(Zone::UTC),
+            is_root: rustix::process::geteuid().is_root(),
+            config_folder: folders.as_ref().map(|folders| folders.config_dir().join("whodid")),
+            data_folder: folders.as_ref().map(|folders| folders.data_dir().join("whodid")),
+            system: PathBuf::from("/"),
+        }
+    }
+
+    /// Where configurations are looked for when none is named, first choice first.
+    pub(super) fn config_folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.config_folder.clone().into_iter().chain([self.system_config_folder()])
+    }
+
+    pub(super) fn system_config_folder(&self) -> PathBuf {
+        self.system.join("etc/whodid")
+    }
+
+    pub(super) fn system_data_folder(&self) -> PathBuf {
+        self.system.join("var/lib/whodid")
+    }
+
+    /// Where the system keeps the live files of a family.
+    fn live_files(&self, family: Family) -> impl Iterator<Item = PathBuf> {
+        let names: &[&str] = match family {
+            // Debian and its descendants; Red Hat, SUSE and theirs.
+            Family::Auth => &["var/log/auth.log", "var/log/secure"],
+            Family::Wtmp => &["var/log/wtmp"],
+            Family::Btmp => &["var/log/btmp"],
+            Family::Cloudtrail | Family::Whodid => &[],
+        };
+        names.iter().map(|name| self.system.join(name))
+    }
+
+    /// Patterns for them and their rotated copies (`.1`, `.2.gz`, `-20261120`), but not `wtmp.db`, which is SQLite.
+    pub(super) fn usual_paths(&self, family: Family) -> Vec<String> {
+        let patterns = |file: PathBuf| {
+            let file = glob::Pattern::escape(&file.to_string_lossy());
+            ["", ".[0-9]*", "-[0-9]*"].map(|ending| format!("{file}{ending}"))
+        };
+        self.live_files(family).flat_map(patterns).collect()
+    }
+
+    /// The families whose files are there.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family> + '_ {
+        Family::ALL.into_iter().filter(|family| self.live_files(*family).any(|file| file.exists()))
+    }
+}

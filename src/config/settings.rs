@@ -1,0 +1,182 @@
+//! Every setting of `whodid.toml`: name, type, default and meaning, declared once.
+//!
+//! Reading ([`super::file`]) and the documented example ([`super::example`]) both go by these.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::event::{Family, Stamp};
+use crate::sources::zone::Zone;
+
+use super::section::{Key, Shape, Table};
+use super::setting::{Pattern, Size};
+
+pub(super) static TOP: Table = Table {
+    name: "",
+    shape: Shape::One,
+    doc: "",
+    keys: &[&DATA.declaration, &KEYS.declaration, &ORG.declaration, &HOST.declaration],
+    tables: &[&REPLAY, &SOURCE, &CHECK],
+};
+
+pub(super) static DATA: Key<PathBuf> = Key::optional(
+    "data",
+    "\"/var/lib/whodid\"",
+    "Folder of the trail and its indexes. Without it: /var/lib/whodid for root and for a\n\
+     configuration in /etc/whodid, else `whodid` in the user's data folder.\n\
+     Who can write there can destroy the trail, but not change it unseen.",
+);
+
+pub(super) static KEYS: Key<PathBuf> = Key::optional(
+    "keys",
+    "\"/etc/whodid/keys\"",
+    "Folder of the key that signs the trail, outside `data`, so that a copy of the data never\n\
+     holds it. Without it: `keys` beside this file. Who can read it can sign a false trail.",
+);
+
+pub(super) static ORG: Key<String> = Key::with_default(
+    "org",
+    "\"local\"",
+    "Whose trail it is, as a domain name; first part of the name that checkpoints are signed with.",
+);
+
+pub(super) static HOST: Key<String> = Key::optional(
+    "host",
+    "\"web-1\"",
+    "Name of this machine: in the trail's name, and in events whose records name none.\n\
+     Without it: what `uname -n` says.",
+);
+
+pub(super) static REPLAY: Table = Table {
+    name: "replay",
+    shape: Shape::One,
+    doc: "For demonstrations, tests and the investigation of old logs: time stands still.\n\
+          A data folder is live or a replay for good.",
+    keys: &[&NOW.declaration],
+    tables: &[],
+};
+
+pub(super) static NOW: Key<Stamp> = Key::required("now", "\"2026-11-20T12:00:00Z\"", "The instant that counts as now.");
+
+pub(super) static SOURCE: Table = Table {
+    name: "source",
+    shape: Shape::Many,
+    doc: "What is read, one table each. Without any: what this machine has of auth.log or secure,\n\
+          wtmp and btmp. Who can write a source can state falsehoods in it, marked as claimed.",
+    keys: &[
+        &source::NAME.declaration,
+        &source::TYPE.declaration,
+        &source::PATHS.declaration,
+        &source::STDIN.declaration,
+        &source::HOST.declaration,
+        &source::TZ.declaration,
+        &source::YEAR.declaration,
+        &source::DECOMPRESSED_MAX.declaration,
+    ],
+    tables: &[&S3],
+};
+
+pub(super) mod source {
+    use super::*;
+
+    pub(in crate::config) static NAME: Key<String> =
+        Key::required("name", "\"auth\"", "Unique; stands in every event as source.name.");
+
+    pub(in crate::config) static TYPE: Key<Family> =
+        Key::required("type", "\"auth\"", "Source family: auth, wtmp, btmp or cloudtrail.");
+
+    pub(in crate::config) static PATHS: Key<Vec<Pattern>> = Key::optional(
+        "paths",
+        "[\"/var/log/auth.log*\"]",
+        "Files, patterns with * ? [], and folders of CloudTrail objects; relative to this file's folder.\n\
+         Rotated and compressed copies are known again by their content. Without it (and without stdin\n\
+         and s3): where the system keeps files of this type.",
+    );
+
+    pub(in crate::config) static STDIN: Key<bool> =
+        Key::with_default("stdin", "false", "Read standard input instead of files; one source can.");
+
+    pub(in crate::config) static HOST: Key<String> = Key::optional(
+        "host",
+        "\"web-1\"",
+        "The machine that these records come from, where they do not say it; another one here makes known\n\
+         files new ones. Without it: `host` of the top.",
+    );
+
+    pub(in crate::config) static TZ: Key<Zone> = Key::optional(
+        "tz",
+        "\"Europe/Berlin\"",
+        "Zone of stamps that name none (auth): an IANA name or an offset such as \"-02:00\".\n\
+         Without it: the zone of this machine.",
+    );
+
+    pub(in crate::config) static YEAR: Key<i32> = Key::optional(
+        "year",
+        "2026",
+        "Year of the first record, for stamps that name none (auth). Without it: by the file's time of change.",
+    );
+
+    pub(in crate::config) static DECOMPRESSED_MAX: Key<Size> = Key::with_default(
+        "decompressed_max",
+        "\"4GiB\"",
+        "What one compressed file or object may become; the rest of a larger one is left out, and an event says so.",
+    );
+}
+
+pub(super) static S3: Table = Table {
+    name: "s3",
+    shape: Shape::One,
+    doc: "CloudTrail objects in a bucket, instead of `paths`. Credentials come from the usual AWS chain\n\
+          (environment, profile, instance role); they need s3:ListBucket and s3:GetObject, nothing else.",
+    keys: &[
+        &s3::BUCKET.declaration,
+        &s3::PREFIX.declaration,
+        &s3::REGION.declaration,
+        &s3::ENDPOINT.declaration,
+        &s3::PATH_STYLE.declaration,
+        &s3::POLL.declaration,
+    ],
+    tables: &[],
+};
+
+pub(super) mod s3 {
+    use super::*;
+
+    pub(in crate::config) static BUCKET: Key<String> =
+        Key::required("bucket", "\"example-cloudtrail\"", "The bucket's name.");
+
+    pub(in crate::config) static PREFIX: Key<String> =
+        Key::with_default("prefix", "\"\"", "What the keys begin with, before AWSLogs/ or any deeper.");
+
+    pub(in crate::config) static REGION: Key<String> = Key::optional(
+        "region",
+        "\"eu-central-1\"",
+        "Region of the bucket. Without it: the one of the AWS configuration.",
+    );
+
+    pub(in crate::config) static ENDPOINT: Key<String> =
+        Key::optional("endpoint", "\"http://127.0.0.1:9000\"", "Another service that speaks S3.");
+
+    pub(in crate::config) static PATH_STYLE: Key<bool> = Key::with_default(
+        "path_style",
+        "false",
+        "endpoint/bucket/key instead of bucket.endpoint/key; most other services want it.",
+    );
+
+    pub(in crate::config) static POLL: Key<Duration> =
+        Key::with_default("poll", "\"1m\"", "How long to wait between two listings.");
+}
+
+pub(super) static CHECK: Table = Table {
+    name: "check",
+    shape: Shape::One,
+    doc: "How `whodid check` judges.",
+    keys: &[&STALE_AFTER.declaration],
+    tables: &[],
+};
+
+pub(super) static STALE_AFTER: Key<Duration> = Key::with_default(
+    "stale_after",
+    "\"5m\"",
+    "A check is UNKNOWN when `whodid run` has not said for this long that it is alive.",
+);

@@ -1,0 +1,289 @@
+//! Configurations as people write them, right and wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use whodid::clock::Clock;
+use whodid::config::source::From;
+use whodid::config::{Config, Kind, Machine, example};
+use whodid::event::Family;
+use whodid::sources::zone::Zone;
+
+/// A machine without anything, all below one folder.
+struct Bench {
+    root: tempfile::TempDir,
+    machine: Machine,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let machine = Machine {
+            host: "web-1".into(),
+            zone: Zone::UTC,
+            is_root: false,
+            config_folder: Some(root.path().join("home/.config/whodid")),
+            data_folder: Some(root.path().join("home/.local/share/whodid")),
+            system: root.path().to_owned(),
+        };
+        Self { root, machine }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        whodid::durable::swap(&path, text.as_bytes(), 0o600).expect("written");
+        path
+    }
+
+    fn read(&self, text: &str) -> Result<Config, String> {
+        let file = self.put("site/whodid.toml", text);
+        self.discover(Some(&file), None)
+    }
+
+    fn discover(&self, config: Option<&Path>, data: Option<&Path>) -> Result<Config, String> {
+        let problems =
+            |p: whodid::config::Problems| p.to_string().replace(&format!("{}/", self.root.path().display()), "");
+        Config::discover_on(&self.machine, config, data).map_err(problems)
+    }
+
+    /// What is wrong, a line each.
+    fn refused(&self, text: &str) -> Vec<String> {
+        self.read(text).expect_err("must be refused").lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn without_a_configuration_it_reads_what_the_machine_has() {
+    let bench = Bench::new();
+    let empty = bench.discover(None, None).expect("defaults");
+    assert!(empty.sources.is_empty());
+    assert!(empty.warnings.iter().any(|w| w.to_string().contains("nothing to read")), "{:?}", empty.warnings);
+    bench.put("var/log/auth.log", "");
+    bench.put("var/log/wtmp", "");
+    bench.put("var/log/wtmp.db", "");
+    let config = bench.discover(None, None).expect("defaults");
+    let families: Vec<_> = config.sources.iter().map(|source| source.family).collect();
+    assert_eq!(families, [Family::Auth, Family::Wtmp]);
+    let From::Files { paths } = &config.sources[1].from else { panic!("files") };
+    let matched = |path: &str| paths.iter().any(|pattern| glob::Pattern::new(pattern).expect("valid").matches(path));
+    for name in ["wtmp", "wtmp.1", "wtmp.2.gz", "wtmp-20261101"] {
+        assert!(matched(bench.path("var/log").join(name).to_str().expect("UTF-8")), "{name}");
+    }
+    assert!(!matched(bench.path("var/log/wtmp.db").to_str().expect("UTF-8")), "SQLite is no utmp");
+    assert_eq!(config.data, bench.path("home/.local/share/whodid"));
+    assert_eq!(config.keys, bench.path("home/.config/whodid/keys"));
+    assert_eq!((config.org.as_str(), config.host.as_str()), ("local", "web-1"));
+    assert_eq!((config.clock, config.stale_after), (Clock::System, Duration::from_secs(300)));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_example_means_the_defaults() {
+    let bench = Bench::new();
+    bench.put("var/log/auth.log", "");
+    let plain = bench.read("").expect("an empty file is one");
+    let example = bench.read(&example::config()).expect("the example is one");
+    let settings = |mut config: Config| {
+        config.files.retain(|file| file.kind != Kind::Config);
+        format!("{config:?}")
+    };
+    assert_eq!(settings(plain), settings(example));
+}
+
+#[test]
+fn where_the_configuration_and_the_data_are() {
+    let mut bench = Bench::new();
+    bench.put("etc/whodid/whodid.toml", "org = \"system.example\"");
+    let config = bench.discover(None, None).expect("the system's");
+    assert_eq!((config.org.as_str(), config.data), ("system.example", bench.path("var/lib/whodid")));
+    assert_eq!(config.keys, bench.path("etc/whodid/keys"));
+    bench.put("home/.config/whodid/whodid.toml", "org = \"user.example\"");
+    let config = bench.discover(None, None).expect("the user's goes first");
+    assert_eq!((config.org.as_str(), config.data), ("user.example", bench.path("home/.local/share/whodid")));
+    bench.machine.is_root = true;
+    assert_eq!(bench.discover(None, None).expect("root's").data, bench.path("var/lib/whodid"));
+    let elsewhere = bench.path("elsewhere");
+    assert_eq!(bench.discover(None, Some(&elsewhere)).expect("named").data, elsewhere);
+    let missing = bench.discover(Some(&bench.path("no.toml")), None).expect_err("there is none");
+    assert_eq!(missing, "no.toml: cannot be read: No such file or directory (os error 2) (check the path)");
+}
+
+#[test]
+fn a_user_without_a_home_is_told_what_to_do() {
+    let mut bench = Bench::new();
+    bench.machine.config_folder = None;
+    bench.machine.data_folder = None;
+    let problems = bench.discover(None, None).expect_err("nowhere to write");
+    assert!(problems.contains("no folder for the trail (set `data`, or use --data)"), "{problems}");
+    assert!(problems.contains("no folder for the signing key"), "{problems}");
+}
+
+#[test]
+fn paths_are_relative_to_the_configuration() {
+    let bench = Bench::new();
+    let config = bench
+        .read(concat!(
+            "data = \"../target/data\"\nkeys = \"keys\"\n",
+            "[[source]]\nname = \"a\"\ntype = \"auth\"\npaths = [\"logs/auth.log*\", \"/var/log/secure\", \"../b.log\"]\n",
+        ))
+        .expect("right");
+    assert_eq!(config.data, bench.path("target/data"));
+    assert_eq!(config.keys, bench.path("site/keys"));
+    let paths = ["site/logs/auth.log*", "/var/log/secure", "b.log"];
+    let paths = paths.map(|path| bench.path(path).to_str().expect("UTF-8").to_owned()).to_vec();
+    assert_eq!(config.sources[0].from, From::Files { paths });
+}
+
+#[test]
+fn every_kind_of_source_is_read() {
+    let bench = Bench::new();
+    let config = bench
+        .read(concat!(
+            "[[source]]\nname = \"in\"\ntype = \"auth\"\nstdin = true\ntz = \"-02:00\"\nyear = 2025\nhost = \"old-1\"\n",
+            "[[source]]\nname = \"aws\"\ntype = \"cloudtrail\"\ndecompressed_max = \"64MiB\"\n",
+            "[source.s3]\nbucket = \"logs\"\npoll = \"30s\"\nendpoint = \"http://127.0.0.1:9000\"\npath_style = true\n",
+            "[[source]]\nname = \"fails\"\ntype = \"btmp\"\n",
+        ))
+        .expect("right");
+    let [stdin, aws, btmp] = config.sources.as_slice() else { panic!("three sources") };
+    assert_eq!((&stdin.from, stdin.year, stdin.host.as_deref()), (&From::Stdin, Some(2025), Some("old-1")));
+    assert_eq!(stdin.zone.to_string(), "-02:00");
+    assert_eq!(aws.decompressed_bytes_max, 64 << 20);
+    assert_eq!(
+        aws.from,
+        From::S3 {
+            bucket: "logs".into(),
+            prefix: String::new(),
+            region: None,
+            endpoint: Some("http://127.0.0.1:9000".into()),
+            path_style: true,
+            poll: Duration::from_secs(30),
+        }
+    );
+    assert!(matches!(&btmp.from, From::Files { paths } if paths[0].ends_with("var/log/btmp")));
+}
+
+#[test]
+fn every_error_of_a_file_is_reported_at_once_with_its_line() {
+    let bench = Bench::new();
+    let found = bench.refused(concat!(
+        "dta = \"/srv/whodid\"\n",       // 1: unknown
+        "host = \"web 1\"\n",            // 2: not a name
+        "org = 7\n",                     // 3: not a text
+        "[replay]\n",                    // 4
+        "now = \"yesterday\"\n",         // 5: no instant
+        "[[source]]\n",                  // 6: no name
+        "type = \"aut\"\n",              // 7: no family
+        "[[source]]\n",                  // 8
+        "name = \"b\"\n",                // 9
+        "type = \"wtmp\"\n",             // 10
+        "paths = [\"/ok\", 3]\n",        // 11: a number among texts
+        "tz = \"UTC\"\n",                // 12: means nothing for wtmp
+        "[check]\n",                     // 13
+        "stale_after = \"5 minutes\"\n", // 14: no span
+    ));
+    assert_eq!(
+        found,
+        [
+            "site/whodid.toml:1: unknown key `dta` (did you mean `data`?)",
+            "site/whodid.toml:2: `host`: \"web 1\" cannot be part of the trail's name (letters, digits, dots, hyphens and underscores)",
+            "site/whodid.toml:3: `org` must be a text in quotes, not a whole number (mend the value)",
+            "site/whodid.toml:5: `now`: \"yesterday\" is no instant (date, time and zone as RFC 3339 has them: \"2026-11-20T12:00:00Z\")",
+            "site/whodid.toml:6: `name` is missing in [source] (such as name = \"auth\")",
+            "site/whodid.toml:7: `type`: \"aut\" is no source family (did you mean `auth`?)",
+            "site/whodid.toml:11: `paths`: an element of the list is a whole number (each must be a path in quotes)",
+            "site/whodid.toml:12: `tz` means nothing here (remove it)",
+            "site/whodid.toml:14: `stale_after`: \"5 minutes\" is no span of time (numbers with units s, m, h, d, w: \"90s\", \"30m\", \"1h30m\", \"7d\")",
+        ]
+    );
+}
+
+#[test]
+fn what_contradicts_is_refused() {
+    let bench = Bench::new();
+    let source = "[[source]]\nname = \"a\"\ntype = ";
+    for (text, says) in [
+        (format!("{source}\"auth\"\nstdin = true\npaths = [\"/x\"]\n"), "a source reads from one place"),
+        (format!("{source}\"auth\"\n{source}\"wtmp\"\n"), ":5: two sources are named \"a\""),
+        (format!("{source}\"cloudtrail\"\n"), "nowhere to read from"),
+        (format!("{source}\"whodid\"\n"), "no source"),
+        (format!("{source}\"auth\"\npaths = []\n"), "`paths` is empty"),
+        (format!("{source}\"auth\"\n[source.s3]\nbucket = \"b\"\n"), "only CloudTrail objects"),
+        (format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"s3://b/x\"\n"), "no bucket's name"),
+        ("[replay]\nnow = \"2026-11-20T12:00:00Z\"\n".to_owned(), "without any [[source]]"),
+        (format!("[replay]\nnow = 2026-11-20T12:00:00Z\n{source}\"auth\"\n"), "a data folder of its own"),
+        ("data = \".\"\n".to_owned(), "the signing key would lie in the data folder"),
+        ("data = \"d\"\nkeys = \"d/keys\"\n".to_owned(), "the signing key would lie in the data folder"),
+    ] {
+        let found = bench.read(&text).expect_err(&text);
+        assert!(found.contains(says), "{says}: {found}");
+    }
+}
+
+#[test]
+fn a_link_does_not_hide_that_the_keys_lie_in_the_data() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("site/data")).expect("created");
+    std::os::unix::fs::symlink(bench.path("site/data"), bench.path("site/link")).expect("linked");
+    let found = bench.refused("data = \"data\"\nkeys = \"link/keys\"\n");
+    assert!(found[0].contains("the signing key would lie"), "{found:?}");
+}
+
+#[test]
+fn queries_beside_the_configuration_are_read_and_their_errors_have_lines() {
+    let bench = Bench::new();
+    bench.put(
+        "site/queries/own/root.toml",
+        "title = \"t\"\ndescription = \"d\"\nsources = [\"auth\"]\nquery = '''\nwho.name:root\n  AND who.nmae:x\n'''\nseverty = \"low\"\n",
+    );
+    let found = bench.refused("");
+    assert!(found[0].starts_with("site/queries/own/root.toml:6: `query`, column "), "{found:?}");
+    assert!(found[0].contains("who.nmae"), "{found:?}");
+    assert_eq!(found[1], "site/queries/own/root.toml:8: unknown key `severty` (did you mean `severity`?)");
+    assert_eq!(found.len(), 2);
+    bench.put(
+        "site/queries/own/root.toml",
+        "title = \"t\"\ndescription = \"d\"\nsources = [\"auth\"]\nquery = 'who.name:root'\n",
+    );
+    let config = bench.read("").expect("mended");
+    assert_eq!(config.queries["own/root"].title, "t");
+    let defined = config.files.iter().find(|file| file.id == "own/root").expect("it is in force");
+    assert_eq!(defined.sha256, config.queries["own/root"].sha256);
+}
+
+#[test]
+fn a_configuration_that_all_can_write_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    let file = bench.put("site/whodid.toml", "");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("changed");
+    let config = bench.discover(Some(&file), None).expect("still read");
+    assert!(config.warnings.iter().any(|w| w.to_string().contains("everybody on this machine can change")));
+}
+
+/// The examples are what people copy.
+#[test]
+fn every_example_configuration_is_right() {
+    let mut seen = 0;
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut folders = vec![examples.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "toml") {
+                let config = Bench::new().discover(Some(&path), None).unwrap_or_else(|problems| panic!("{problems}"));
+                assert!(!config.sources.is_empty(), "{} reads nothing", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 2, "only {seen} examples");
+}
