@@ -31,6 +31,7 @@ mod watch;
 use std::sync::Arc;
 use std::{io, thread};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch as signal};
 
@@ -134,7 +135,8 @@ impl Collector {
             };
             let outlet = Outlet::new(&name, self.tx.clone(), shared);
             let setting = Setting::new(source, self.clock, self.decoder);
-            match start(setting, outlet, self.mode) {
+            let outside = Outside { runtime: Handle::current(), shutdown: self.shutdown.clone() };
+            match start(setting, outlet, self.mode, outside) {
                 Ok((stopper, summary)) => {
                     stoppers.push(stopper);
                     running.push((name, Some(summary)));
@@ -154,6 +156,13 @@ impl Collector {
             () = &mut stopping => summaries.await,
         }
     }
+}
+
+/// What a thread needs to wait for the network.
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only S3 is read over a network"))]
+struct Outside {
+    runtime: Handle,
+    shutdown: signal::Receiver<bool>,
 }
 
 type Running = (String, Option<oneshot::Receiver<Summary>>);
@@ -183,13 +192,17 @@ async fn stop_when_told(mut shutdown: signal::Receiver<bool>, stoppers: Vec<stop
     drop(stoppers);
 }
 
-fn start(setting: Setting, outlet: Outlet, mode: Mode) -> io::Result<(stop::Stopper, oneshot::Receiver<Summary>)> {
+fn start(
+    setting: Setting,
+    outlet: Outlet,
+    mode: Mode,
+    outside: Outside,
+) -> io::Result<(stop::Stopper, oneshot::Receiver<Summary>)> {
     let (stopper, stop) = stop::pair()?;
     let (done, summary) = oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
     let name: String = format!("read {}", setting.name()).chars().filter(|c| *c != '\0').take(15).collect();
     thread::Builder::new().name(name).spawn(move || {
-        let ended = read(setting, outlet, mode, stop, runtime);
+        let ended = read(setting, outlet, mode, stop, outside);
         // Nobody waits for the summary any more when the program is stopping.
         done.send(ended).unwrap_or_default();
     })?;
@@ -197,7 +210,7 @@ fn start(setting: Setting, outlet: Outlet, mode: Mode) -> io::Result<(stop::Stop
 }
 
 /// The life of one source's thread.
-fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, runtime: tokio::runtime::Handle) -> Summary {
+fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: Outside) -> Summary {
     let family = setting.source.family;
     let ended = match setting.source.from.clone() {
         From::Files { paths } if family == Family::Cloudtrail => {
@@ -206,10 +219,10 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, runtime: t
         From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, &mut outlet),
         From::Files { paths } => once::read(&setting, &paths, mode, &stop, &mut outlet),
         #[cfg(feature = "aws")]
-        From::S3 { .. } => s3::read(&setting, mode, &stop, &runtime, &mut outlet),
+        From::S3 { .. } => s3::read(&setting, mode, outside, &mut outlet),
         #[cfg(not(feature = "aws"))]
         From::S3 { bucket, .. } => {
-            drop(runtime);
+            drop(outside);
             outlet.failed(&format!("s3://{bucket}"), "cannot be read: this whodid was built without the feature aws")
         }
         From::Stdin => stdin::read(&setting, &stop, &mut outlet),
