@@ -1,15 +1,15 @@
 //! What was rotated away before anybody read it: files beside a log that come before it.
 //!
-//! From the newest rotated file backwards, until one is known to its end: those on the way are what
+//! From the newest rotated file backwards, until two are known to their end: the others on the way are what
 //! was missed, one rotation or several, renamed, copied or packed. If a stream that was being read is
 //! nowhere any more, that is a gap, and an event says so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::content::{Content, FileId};
-use super::identify::{Growth, Identified, Reading, identify};
+use super::identify::{Growth, Identified, identify};
 use super::notice::Notice;
 use super::outlet::{Closed, Outlet};
 use super::positions::{Position, StreamId};
@@ -21,8 +21,8 @@ use crate::event::Stamp;
 /// Rotations that can have been missed: a year of weekly ones, and some.
 const SIBLINGS_MAX: usize = 64;
 
-/// A rotation may rename files between listing and opening them: then they are listed again.
-const ATTEMPTS: usize = 5;
+/// Listings until two in a row show the same files: a rotation may be going on.
+const ATTEMPTS: usize = 20;
 
 pub(super) struct Behind {
     /// Streams that were found somewhere, in this process.
@@ -31,11 +31,27 @@ pub(super) struct Behind {
     pub(super) listed: HashSet<FileId>,
 }
 
-/// A file to be read before the log.
+/// A file to be read before the log. Which stream it is, is decided when its turn comes: two of them may
+/// be the same.
 pub(super) struct Before {
     pub(super) path: PathBuf,
     pub(super) content: Content,
-    pub(super) reading: Reading,
+}
+
+/// What was found at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Here {
+    /// By now it may have been rotated away itself.
+    pub(super) id: FileId,
+    /// Whether it is, or begins with, something that is known.
+    pub(super) known: bool,
+}
+
+/// A file on the way.
+enum Older {
+    /// It is looked at anyway.
+    Listed,
+    Open(PathBuf, Box<Content>),
 }
 
 /// Walking backwards.
@@ -44,13 +60,18 @@ struct Walk {
     take: Vec<Before>,
     /// Something on the way was known.
     met: bool,
+    /// Files that were known to their end.
+    complete: u32,
 }
 
-enum Step {
-    GoOn,
-    Enough,
-    /// The folder changed meanwhile.
-    Moved,
+/// A writer that lags may have gone on with the file before the newest one that is known to its end.
+const COMPLETE: u32 = 2;
+
+impl Walk {
+    fn meet(&mut self, complete: u32) {
+        self.met = true;
+        self.complete += complete;
+    }
 }
 
 impl Behind {
@@ -62,13 +83,13 @@ impl Behind {
         self.met.insert(id);
     }
 
-    /// What must be read before `log`, the oldest first. `here` is what stands at its path now, and
-    /// `since` when the file that stood there before was changed last, if that is known.
+    /// What must be read before `log`, the oldest first. `here` is what was found at its path, if something
+    /// was; `since` when the file that stood there before was changed last, if that is known.
     pub(super) fn find(
         &mut self,
         setting: &Setting,
         log: &Path,
-        here: Option<&Identified>,
+        here: Option<Here>,
         since: Option<Stamp>,
         outlet: &mut Outlet,
     ) -> Result<Vec<Before>, Closed> {
@@ -76,15 +97,11 @@ impl Behind {
         let of_log = |origin: &str| origin == name || siblings::is_rotated_from(log, origin);
         let known = outlet.registry.positions(|positions| positions.at_origin(setting.name(), of_log));
         let Some((last, at)) = known.into_iter().next() else { return Ok(Vec::new()) };
-        let mut walk = self.walk(setting, log, outlet);
+        let mut walk = self.walk(setting, log, here, outlet);
         if !walk.met {
-            let here_is_known = match here {
-                Some(Identified::Read(reading)) => reading.known,
-                Some(Identified::Copy(_) | Identified::Busy) => true,
-                Some(Identified::TooShort) | None => false,
-            };
             let since = since.unwrap_or(at.observed);
             // Without a real clock, nothing can be said about which file is newer than what was read.
+            let here_is_known = here.is_some_and(|here| here.known);
             let newer = |file: &Before| {
                 setting.clock == Clock::System && !here_is_known && file.content.print.modified() >= since
             };
@@ -97,64 +114,75 @@ impl Behind {
         Ok(walk.take)
     }
 
-    fn walk(&mut self, setting: &Setting, log: &Path, outlet: &Outlet) -> Walk {
-        for _ in 0..ATTEMPTS {
-            let mut walk = Walk::default();
-            let siblings = siblings::siblings(log).unwrap_or_default();
-            let mut moved = false;
-            for sibling in siblings.iter().take(SIBLINGS_MAX) {
-                match self.step(sibling, setting, outlet, &mut walk) {
-                    Step::GoOn => {}
-                    Step::Enough => break,
-                    Step::Moved => {
-                        moved = true;
-                        break;
-                    }
-                }
+    fn walk(&mut self, setting: &Setting, log: &Path, here: Option<Here>, outlet: &Outlet) -> Walk {
+        let mut walk = Walk::default();
+        for file in self.older(setting, log, here) {
+            match file {
+                Older::Listed => walk.meet(COMPLETE),
+                Older::Open(path, content) => self.step(path, *content, setting, outlet, &mut walk),
             }
-            if !moved {
-                return walk;
+            if walk.complete >= COMPLETE {
+                break;
             }
         }
-        Walk::default()
+        walk
     }
 
-    fn step(&mut self, sibling: &Sibling, setting: &Setting, outlet: &Outlet, walk: &mut Walk) -> Step {
-        if self.listed.contains(&sibling.print.id) {
-            walk.met = true;
-            return Step::Enough;
-        }
-        let limit = setting.source.decompressed_bytes_max;
-        let content = match Content::open(&sibling.path, setting.members(), limit) {
-            Ok(content) if content.print.id == sibling.print.id => content,
-            Ok(_) => return Step::Moved,
-            Err(_) if !sibling.path.exists() => return Step::Moved,
-            Err(_) => return Step::GoOn,
-        };
-        let growth = if content.packed { Growth::IsWhole } else { Growth::MayGrow };
-        let origin = sibling.path.to_string_lossy();
-        match identify(&content, &origin, growth, setting, &outlet.registry) {
-            Err(_) | Ok(Identified::TooShort) => Step::GoOn,
-            Ok(Identified::Busy) => {
-                walk.met = true;
-                Step::Enough
+    /// The files beside the log that are older than what was found there, the newest first, all open: from
+    /// here on it does not matter how they are renamed.
+    fn older(&self, setting: &Setting, log: &Path, here: Option<Here>) -> Vec<Older> {
+        let mut open: HashMap<FileId, Content> = HashMap::new();
+        let mut listed = Vec::new();
+        for _ in 0..ATTEMPTS {
+            listed = siblings::siblings(log).unwrap_or_default();
+            let at = listed.iter().position(|sibling| here.is_some_and(|here| here.id == sibling.print.id));
+            listed.drain(..at.map_or(0, |at| at + 1));
+            listed.truncate(SIBLINGS_MAX);
+            let before = open.len();
+            for sibling in &listed {
+                if !self.listed.contains(&sibling.print.id)
+                    && !open.contains_key(&sibling.print.id)
+                    // By now another file may have the name: it is as welcome.
+                    && let Ok(content) =
+                        Content::open(&sibling.path, setting.members(), setting.source.decompressed_bytes_max)
+                {
+                    open.insert(content.print.id, content);
+                }
             }
+            // While files are renamed, a listing may show one of them twice and another not at all.
+            let shown: HashSet<_> = listed.iter().map(|sibling| sibling.print.id).collect();
+            if open.len() == before && open.keys().all(|id| shown.contains(id)) {
+                break;
+            }
+        }
+        listed.into_iter().filter_map(|sibling| self.listed_or_open(sibling, &mut open)).collect()
+    }
+
+    fn listed_or_open(&self, sibling: Sibling, open: &mut HashMap<FileId, Content>) -> Option<Older> {
+        if self.listed.contains(&sibling.print.id) {
+            return Some(Older::Listed);
+        }
+        open.remove(&sibling.print.id).map(|content| Older::Open(sibling.path, Box::new(content)))
+    }
+
+    fn step(&mut self, path: PathBuf, content: Content, setting: &Setting, outlet: &Outlet, walk: &mut Walk) {
+        let growth = if content.packed { Growth::IsWhole } else { Growth::MayGrow };
+        match identify(&content, &path.to_string_lossy(), growth, setting, &outlet.registry) {
+            Err(_) | Ok(Identified::TooShort) => {}
+            Ok(Identified::Busy) => walk.meet(COMPLETE),
             Ok(Identified::Copy(id)) => {
                 self.meet(id);
-                walk.met = true;
-                Step::Enough
+                walk.meet(1);
             }
             Ok(Identified::Read(reading)) => {
-                let known = reading.known;
-                if known {
+                let more = has_more(&content, reading.start).unwrap_or(true);
+                if reading.known {
                     self.meet(reading.claim.id);
-                    walk.met = true;
+                    walk.meet(u32::from(!more));
                 }
-                if known && !has_more(&content, reading.start).unwrap_or(true) {
-                    return Step::Enough;
+                if more {
+                    walk.take.push(Before { path, content });
                 }
-                walk.take.push(Before { path: sibling.path.clone(), content, reading });
-                Step::GoOn
             }
         }
     }

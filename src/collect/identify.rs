@@ -36,6 +36,17 @@ pub(super) enum Identified {
     Read(Reading),
 }
 
+impl Identified {
+    /// Whether the content is, or begins with, something that is known.
+    pub(super) fn is_known(&self) -> bool {
+        match self {
+            Self::Read(reading) => reading.known,
+            Self::Copy(_) | Self::Busy => true,
+            Self::TooShort => false,
+        }
+    }
+}
+
 pub(super) struct Reading {
     pub(super) claim: Claim,
     pub(super) start: u64,
@@ -83,7 +94,8 @@ pub(super) fn identify(
     // The same head alone is no reason to leave anything out: headers are constant. A copy that went its
     // own way later holds what is known once more, and starts to be a stream where it leaves the other.
     let start = if split.records > 1 { split.until } else { 0 };
-    Ok(Identified::Read(Reading { claim: registry.claim_new(lineage), start, known: false, replay_to: None }))
+    let Some(claim) = registry.claim_new(lineage) else { return Ok(Identified::Busy) };
+    Ok(Identified::Read(Reading { claim, start, known: false, replay_to: None }))
 }
 
 /// The first complete line without its end, or the first utmp record.

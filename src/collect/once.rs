@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Mode;
-use super::behind::Behind;
+use super::behind::{Behind, Here};
 use super::content::{Content, READ_BYTES, Unreadable};
-use super::files::{self, Failing};
+use super::files::{self, Failing, Found};
 use super::flow::Flow;
 use super::identify::{Growth, Identified, Reading, identify};
 use super::notice::Notice;
 use super::outlet::{Closed, Outlet};
 use super::setting::Setting;
-use super::siblings::is_rotated_name;
+use super::siblings::{is_rotated_name, unpacked};
 use super::stop::Stop;
 
 /// Another source may be reading the same stream: this one goes on when that one is done.
@@ -46,8 +46,7 @@ pub(super) fn read(
         if stop.is_set() {
             return Ok(());
         }
-        // What stands there now may be another file than the one that was listed.
-        if let Err(problem) = pass.file(&file.path, mode, &mut behind)? {
+        if let Err(problem) = pass.file(&file, mode, &mut behind)? {
             scan.failures.push((file.path.to_string_lossy().into_owned(), problem.to_string()));
         }
     }
@@ -62,26 +61,54 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Whether a file may become longer: one that rotation left there does not, but a packed one beside which
+/// the unpacked one still lies is being written.
+pub(super) fn growth(path: &Path, packed: bool) -> Growth {
+    let whole = if packed { unpacked(path).is_none_or(|plain| !plain.exists()) } else { is_rotated_name(path) };
+    if whole { Growth::IsWhole } else { Growth::MayGrow }
+}
+
 impl Pass<'_> {
-    fn file(&mut self, path: &Path, mode: Mode, behind: &mut Behind) -> Outcome {
+    fn file(&mut self, found: &Found, mode: Mode, behind: &mut Behind) -> Outcome {
+        let path = &found.path;
         let limit = self.setting.source.decompressed_bytes_max;
         let content = match Content::open(path, self.setting.members(), limit) {
             Ok(content) => content,
             Err(Unreadable::Compressed(name)) if mode == Mode::Once => return self.compressed(path, name).map(Ok),
             Err(problem) => return Ok(Err(problem)),
         };
-        let whole = mode == Mode::Ingest || content.packed || is_rotated_name(path);
-        let growth = if whole { Growth::IsWhole } else { Growth::MayGrow };
-        let identified = match self.identify(&content, &path.to_string_lossy(), growth) {
-            Ok(identified) => identified,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        if growth == Growth::MayGrow {
-            self.behind(path, Some(&identified), behind)?;
+        // If another file has the name by now, the one that was found is beside it.
+        if content.print.id != found.print.id {
+            behind.listed.remove(&found.print.id);
         }
-        let read = self.identified(path, &content, identified, growth, behind)?;
+        let growth = match mode {
+            Mode::Ingest => Growth::IsWhole,
+            _ => growth(path, content.packed),
+        };
+        if !content.packed && !is_rotated_name(path) && mode == Mode::Once {
+            let here = match self.identify(&content, &path.to_string_lossy(), growth) {
+                Ok(identified) => Here { id: content.print.id, known: identified.is_known() },
+                Err(error) => return Ok(Err(error.into())),
+            };
+            self.behind(path, Some(here), behind)?;
+        }
+        let read = self.content(path, &content, growth, behind)?;
         self.outlet.progress.read_bytes(content.print.size);
         Ok(read.map_err(Unreadable::from))
+    }
+
+    /// Reads a file, whatever stream it is.
+    fn content(
+        &mut self,
+        path: &Path,
+        content: &Content,
+        growth: Growth,
+        behind: &mut Behind,
+    ) -> Result<io::Result<()>, Closed> {
+        match self.identify(content, &path.to_string_lossy(), growth) {
+            Ok(identified) => self.identified(path, content, identified, growth, behind),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     fn identify(&self, content: &Content, origin: &str, growth: Growth) -> io::Result<Identified> {
@@ -94,11 +121,10 @@ impl Pass<'_> {
     }
 
     /// Reads what was rotated away from `path` and comes before what is there now.
-    fn behind(&mut self, path: &Path, here: Option<&Identified>, behind: &mut Behind) -> Result<(), Closed> {
+    fn behind(&mut self, path: &Path, here: Option<Here>, behind: &mut Behind) -> Result<(), Closed> {
         for before in behind.find(self.setting, path, here, None, self.outlet)? {
-            behind.meet(before.reading.claim.id);
             self.outlet.progress.expect_bytes(before.content.print.size);
-            let read = self.whole(&before.path, &before.content, before.reading, Growth::IsWhole)?;
+            let read = self.content(&before.path, &before.content, Growth::IsWhole, behind)?;
             self.outlet.progress.read_bytes(before.content.print.size);
             if let Err(error) = read {
                 let problem = Unreadable::from(error).to_string();
@@ -183,7 +209,9 @@ impl Pass<'_> {
                     if growth == Growth::IsWhole {
                         flow.finish(self.outlet)?;
                     }
-                    if let Some(damage) = from.damage() {
+                    if let Some(damage) = from.damage()
+                        && growth == Growth::IsWhole
+                    {
                         *note = Some(damage.to_string());
                         flow.damaged(damage, self.outlet)?;
                     }

@@ -61,15 +61,18 @@ impl Registry {
         self.lock().claimed.insert(id).then(|| Claim { registry: Arc::clone(self), id })
     }
 
-    /// A stream that nobody knows: the next generation of its head.
-    pub(super) fn claim_new(self: &Arc<Self>, lineage: Lineage) -> Claim {
+    /// A stream that nobody knows: the next generation of its head. None while a reader has begun with
+    /// another new stream of that head and has sent nothing yet: the two may be the same.
+    pub(super) fn claim_new(self: &Arc<Self>, lineage: Lineage) -> Option<Claim> {
         let mut state = self.lock();
-        let known = state.positions.generations(lineage).into_iter().map(|(id, _)| id);
-        let taken = state.claimed.iter().filter(|id| id.lineage == lineage).copied();
-        let generation = known.chain(taken).map(|id| id.generation).max().map_or(0, |last| last.saturating_add(1));
-        let id = StreamId { lineage, generation };
+        let unknown = |id: &StreamId| id.lineage == lineage && state.positions.stream(*id).is_none();
+        if state.claimed.iter().any(unknown) {
+            return None;
+        }
+        let known = state.positions.generations(lineage).into_iter().map(|(id, _)| id.generation).max();
+        let id = StreamId { lineage, generation: known.map_or(0, |last| last.saturating_add(1)) };
         state.claimed.insert(id);
-        Claim { registry: Arc::clone(self), id }
+        Some(Claim { registry: Arc::clone(self), id })
     }
 
     /// Waits until some reader lets go of a stream, or a while.

@@ -4,6 +4,7 @@
 //! (dateext, with `extension`), `auth.log.0` (savelog), `auth.log.old`.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -48,6 +49,9 @@ pub(super) fn siblings(log: &Path) -> io::Result<Vec<Sibling>> {
             found.push(Sibling { path: folder.join(entry.file_name()), print: Print::of(&metadata), mark });
         }
     }
+    // While gzip works, both are there, and the packed one is not whole.
+    let plain: HashSet<_> = found.iter().map(|sibling| sibling.path.clone()).collect();
+    found.retain(|sibling| unpacked(&sibling.path).is_none_or(|path| !plain.contains(&path)));
     let by_name = found.iter().all(|s| matches!(s.mark, Mark::Number(_)))
         || found.iter().all(|s| matches!(s.mark, Mark::Date(_)));
     found.sort_by(|a, b| if by_name { newer_name(a, b) } else { newer_file(a, b) });
@@ -76,6 +80,13 @@ pub(super) fn is_rotated_name(path: &Path) -> bool {
             .rsplit_once('.')
             .and_then(|(stem, _)| stem.rsplit_once(['.', '-', '_']))
             .is_some_and(|(_, tail)| date(tail).is_some())
+}
+
+/// The name without the ending of a compression, if it has one.
+pub(super) fn unpacked(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let plain = without_compression(name);
+    (plain.len() < name.len()).then(|| path.with_file_name(plain))
 }
 
 fn newer_name(a: &Sibling, b: &Sibling) -> Ordering {

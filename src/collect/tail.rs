@@ -11,13 +11,13 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::behind::Behind;
+use super::behind::{Before, Behind, Here};
 use super::content::{Content, FileId, Print, READ_BYTES, Unreadable};
 use super::files::{self, Failing, Found, Scan};
 use super::flow::Flow;
 use super::identify::{Growth, Identified, Reading, identify};
 use super::notice::Notice;
-use super::once::Pass;
+use super::once::{Pass, growth};
 use super::outlet::{Closed, Outlet};
 use super::setting::Setting;
 use super::siblings::is_rotated_name;
@@ -207,7 +207,7 @@ impl Tail<'_> {
             }
         }
         let origin = found.path.to_string_lossy();
-        let growth = Growth::IsWhole;
+        let growth = growth(&found.path, true);
         let identified = match identify(&content, &origin, growth, &self.setting, &self.outlet.registry) {
             Ok(Identified::Busy) => return Ok(Rest::Nothing),
             Ok(identified) => identified,
@@ -285,15 +285,23 @@ impl Tail<'_> {
             return Ok(Ok(()));
         }
         let origin = reader.path.to_string_lossy().into_owned();
-        let identified = match identify(&reader.content, &origin, Growth::MayGrow, &self.setting, &self.outlet.registry)
-        {
+        if reader.fresh && !is_rotated_name(&reader.path) {
+            // Only a look: what was rotated away may be the same stream, and is read first.
+            match self.identify(&reader.content, &origin) {
+                Ok(Identified::Busy) => return Ok(Ok(())),
+                Ok(identified) => {
+                    let here = Here { id: print.id, known: identified.is_known() };
+                    drop(identified);
+                    self.before(&reader.path, Some(here), stop)?;
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        reader.fresh = false;
+        let identified = match self.identify(&reader.content, &origin) {
             Ok(identified) => identified,
             Err(error) => return Ok(Err(error)),
         };
-        if reader.fresh && !is_rotated_name(&reader.path) && !matches!(identified, Identified::Busy) {
-            reader.fresh = false;
-            self.before(&reader.path, Some(&identified), stop)?;
-        }
         match identified {
             Identified::Busy => {}
             Identified::TooShort => reader.looked = Some(print),
@@ -312,33 +320,26 @@ impl Tail<'_> {
         Ok(Ok(()))
     }
 
+    fn identify(&self, content: &Content, origin: &str) -> io::Result<Identified> {
+        identify(content, origin, Growth::MayGrow, &self.setting, &self.outlet.registry)
+    }
+
     /// Reads the files that were rotated away from a path and that nobody has read yet.
-    fn before(&mut self, path: &Path, here: Option<&Identified>, stop: &Stop) -> Result<Vec<super::StreamId>, Closed> {
+    fn before(&mut self, path: &Path, here: Option<Here>, stop: &Stop) -> Result<(), Closed> {
         // When the file that stood here before was changed last.
         let since = self.readers.iter().filter(|r| !r.here && r.path == path);
         let since = since.filter_map(|r| r.content.look().ok()).map(|print| print.modified()).max();
-        let mut streams = Vec::new();
         for file in self.behind.find(&self.setting, path, here, since, self.outlet)? {
-            let id = file.reading.claim.id;
-            streams.push(id);
-            self.behind.meet(id);
             self.outlet.progress.expect_bytes(file.content.print.size);
             if file.content.packed {
-                let mut pass = Pass { setting: &self.setting, stop, outlet: self.outlet };
-                let (read, print) = (Identified::Read(file.reading), file.content.print);
-                let read = pass.identified(&file.path, &file.content, read, Growth::IsWhole, &mut self.behind)?;
-                self.outlet.progress.read_bytes(print.size);
-                if let Err(error) = read {
-                    self.outlet.failed(&file.path.to_string_lossy(), &Unreadable::from(error).to_string())?;
-                }
+                self.packed_before(&file, stop)?;
                 continue;
             }
             let mut reader = Reader::new(file.path, file.content);
             reader.here = false;
             reader.fresh = false;
-            let origin = reader.path.to_string_lossy().into_owned();
-            // If it cannot be read on from here, the turn of those that leave says so.
-            if reader.start(file.reading, &origin, &self.setting).is_ok()
+            // What cannot be read on from here is seen again when those that leave have their turn.
+            if let Ok(()) = self.begin(&mut reader, stop)?
                 && let Met::Closed(closed) = reader.pump(self.outlet, u64::MAX, stop)
             {
                 return Err(closed);
@@ -346,7 +347,24 @@ impl Tail<'_> {
             self.behind.listed.insert(reader.content.print.id);
             self.readers.push(reader);
         }
-        Ok(streams)
+        Ok(())
+    }
+
+    fn packed_before(&mut self, file: &Before, stop: &Stop) -> Result<(), Closed> {
+        let (growth, origin) = (Growth::IsWhole, file.path.to_string_lossy());
+        let identified = identify(&file.content, &origin, growth, &self.setting, &self.outlet.registry);
+        let read = match identified {
+            Ok(identified) => {
+                let mut pass = Pass { setting: &self.setting, stop, outlet: self.outlet };
+                pass.identified(&file.path, &file.content, identified, growth, &mut self.behind)?
+            }
+            Err(error) => Err(error),
+        };
+        self.outlet.progress.read_bytes(file.content.print.size);
+        match read {
+            Ok(()) => Ok(()),
+            Err(error) => self.outlet.failed(&origin, &Unreadable::from(error).to_string()),
+        }
     }
 
     /// Nothing stands at a path: what was rotated away from it is read all the same.
@@ -368,8 +386,13 @@ impl Tail<'_> {
         let id = live.flow.id();
         // copytruncate made a copy first: it may hold what was not read here, and goes on with the stream.
         live.flow.release();
-        let continued = self.before(&reader.path, Some(&Identified::Copy(id)), stop)?.contains(&id);
-        if !continued && live.flow.claim_again(&self.outlet.registry) {
+        let covered = |outlet: &Outlet| outlet.registry.positions(|p| p.stream(id).map(|at| at.next));
+        let before = covered(self.outlet);
+        let here = Here { id: reader.content.print.id, known: true };
+        self.before(&reader.path, Some(here), stop)?;
+        self.outlet.flush()?;
+        // If there was no such copy, the half record that is held here is all there is of it.
+        if covered(self.outlet) == before && live.flow.claim_again(&self.outlet.registry) {
             live.flow.finish(self.outlet)?;
         }
         let origin = reader.path.to_string_lossy();

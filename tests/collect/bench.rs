@@ -19,9 +19,55 @@ use whodid::sources::{Decoder, Identity, Stream};
 
 /// A folder of logs and what the trail holds of them.
 pub(crate) struct Bench {
-    folder: tempfile::TempDir,
+    pub(crate) logs: Logs,
     pub(crate) trail: Trail,
     runtime: Runtime,
+}
+
+/// The folder of logs, for whoever writes there.
+#[derive(Clone)]
+pub(crate) struct Logs(Arc<tempfile::TempDir>);
+
+impl std::ops::Deref for Bench {
+    type Target = Logs;
+
+    fn deref(&self) -> &Logs {
+        &self.logs
+    }
+}
+
+impl Logs {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let mut file = fs::File::create(self.path(name)).expect("a file");
+        file.write_all(content.as_ref()).expect("room");
+    }
+
+    pub(crate) fn append(&self, name: &str, content: impl AsRef<[u8]>) {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(self.path(name)).expect("a file");
+        file.write_all(content.as_ref()).expect("room");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "what logrotate does")]
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).expect("renames");
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).expect("removes");
+    }
+
+    pub(crate) fn gzip(&self, from: &str, to: &str) {
+        let content = fs::read(self.path(from)).expect("a file");
+        self.write(to, gzip(&content));
+    }
+
+    pub(crate) fn open_append(&self, name: &str) -> fs::File {
+        fs::OpenOptions::new().append(true).create(true).open(self.path(name)).expect("a file")
+    }
 }
 
 /// What would be durable.
@@ -80,35 +126,7 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, trail: Trail::default(), runtime: runtime.expect("a runtime") }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let mut file = fs::File::create(self.path(name)).expect("a file");
-        file.write_all(content.as_ref()).expect("room");
-    }
-
-    pub(crate) fn append(&self, name: &str, content: impl AsRef<[u8]>) {
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(self.path(name)).expect("a file");
-        file.write_all(content.as_ref()).expect("room");
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "what logrotate does")]
-    pub(crate) fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).expect("renames");
-    }
-
-    pub(crate) fn remove(&self, name: &str) {
-        fs::remove_file(self.path(name)).expect("removes");
-    }
-
-    pub(crate) fn gzip(&self, from: &str, to: &str) {
-        let content = fs::read(self.path(from)).expect("a file");
-        self.write(to, gzip(&content));
+        Self { logs: Logs(Arc::new(folder)), trail: Trail::default(), runtime: runtime.expect("a runtime") }
     }
 
     pub(crate) fn source(&self, patterns: &[&str]) -> Source {
@@ -150,6 +168,15 @@ impl Bench {
         let collector = self.trail.collector(Mode::Follow, tx, shutdown);
         let running = self.runtime.spawn(collector.run(vec![source]));
         Following { bench: self, rx, tell, running }
+    }
+
+    /// Every one of these lines once, and no others; says which are not.
+    pub(crate) fn expect_once(&self, expected: Vec<String>) {
+        let mut count: std::collections::BTreeMap<String, i64> = expected.into_iter().map(|line| (line, 1)).collect();
+        self.trail.lines().into_iter().for_each(|line| *count.entry(line).or_default() -= 1);
+        let wrong: Vec<_> = count.into_iter().filter(|(_, n)| *n != 0).collect();
+        let some = wrong.get(..wrong.len().min(8));
+        assert!(wrong.is_empty(), "{} lines are missing (1), double or odd (-1): {some:?}", wrong.len());
     }
 
     /// Does `scenario` for every number of events after which it may be killed, lets a second run end

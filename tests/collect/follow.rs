@@ -1,8 +1,10 @@
 //! Files that change while they are followed.
 
+use std::io::Write as _;
+
 use whodid::event::own::action;
 
-use super::bench::Bench;
+use super::bench::{Bench, Logs};
 
 #[test]
 fn lines_arrive_as_they_are_written_and_half_ones_wait() {
@@ -181,25 +183,60 @@ fn kills_between_rotations_lose_and_double_nothing() {
         following.kill();
     }
     bench.once(&["auth.log"]);
-    let mut lines = bench.trail.lines();
-    lines.sort();
-    expected.sort();
-    assert_eq!(lines, expected);
+    bench.expect_once(expected);
 }
 
-/// `rotate 40`, numbers shifted, every third one packed.
-fn rotate(bench: &Bench, rotations: usize) {
+/// `rotate 40` with `delaycompress`: numbers shifted, every third one packed a rotation later.
+fn rotate(logs: &Logs, rotations: usize) {
     for n in (1..40).rev() {
         for ending in ["", ".gz"] {
-            if bench.path(&format!("auth.log.{n}{ending}")).exists() {
-                bench.rename(&format!("auth.log.{n}{ending}"), &format!("auth.log.{}{ending}", n + 1));
+            if logs.path(&format!("auth.log.{n}{ending}")).exists() {
+                logs.rename(&format!("auth.log.{n}{ending}"), &format!("auth.log.{}{ending}", n + 1));
             }
         }
     }
-    bench.rename("auth.log", "auth.log.1");
+    logs.rename("auth.log", "auth.log.1");
     if rotations % 3 == 2 {
-        bench.gzip("auth.log.1", "auth.log.1.gz");
-        bench.remove("auth.log.1");
+        logs.gzip("auth.log.2", "auth.log.2.gz");
+        logs.remove("auth.log.2");
     }
-    bench.append("auth.log", "");
+    logs.append("auth.log", "");
+}
+
+#[test]
+fn a_busy_writer_that_rotates_and_a_reader_that_is_killed() {
+    const LINES: usize = 30_000;
+    for patterns in [&["auth.log"][..], &["auth.log*"]] {
+        let mut bench = Bench::new();
+        bench.write("auth.log", "line 000000\n");
+        bench.once(patterns);
+        let writer = bench.logs.clone();
+        let writing = std::thread::spawn(move || {
+            let mut rotations = 0;
+            for chunk in 0..LINES / 10 {
+                // Now and then the half of a line is written before, and the rest after a rotation.
+                let lines: String = (1..11).map(|n| format!("line {:06}\n", chunk * 10 + n)).collect();
+                let (first, second) = lines.split_at(if chunk % 7 == 0 { lines.len() - 4 } else { lines.len() });
+                let mut log = writer.open_append("auth.log");
+                log.write_all(first.as_bytes()).expect("room");
+                if chunk % 98 == 0 {
+                    rotate(&writer, rotations);
+                    rotations += 1;
+                }
+                log.write_all(second.as_bytes()).expect("room");
+            }
+        });
+        let mut kills = 0;
+        while !writing.is_finished() {
+            let mut following = bench.follow(patterns);
+            let enough = (following.bench.trail.lines().len() + 1_500).min(LINES - 100);
+            following.wait_at_least(enough);
+            following.kill();
+            kills += 1;
+        }
+        writing.join().expect("the writer does not panic");
+        bench.once(patterns);
+        bench.expect_once((0..=LINES).map(|n| format!("line {n:06}")).collect());
+        assert!(bench.trail.own(action::GAP).is_empty(), "{patterns:?}, {kills} kills");
+    }
 }
