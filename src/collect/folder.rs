@@ -77,12 +77,14 @@ impl Folder<'_> {
             }
             self.settling.remove(&object.path);
             self.outlet.progress.expect_bytes(object.print.size);
-            match self.object(&object.path, stop)? {
-                Ok(()) => {}
+            let read = self.object(&object.path, stop)?;
+            self.outlet.progress.read_bytes(object.print.size);
+            match read {
+                Ok(()) => drop(self.read.insert(object.path.clone(), object.print)),
+                // Gone since it was listed: the next look does not list it.
+                Err(Unreadable::Missing) if mode == Mode::Follow => {}
                 Err(problem) => failures.push((object.path.to_string_lossy().into_owned(), problem.to_string())),
             }
-            self.outlet.progress.read_bytes(object.print.size);
-            self.read.insert(object.path.clone(), object.print);
         }
         self.outlet.flush()?;
         for (folder, note) in skipped {

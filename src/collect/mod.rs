@@ -17,6 +17,7 @@ mod once;
 mod outlet;
 mod positions;
 mod progress;
+mod reader;
 mod registry;
 #[cfg(feature = "aws")]
 mod s3;

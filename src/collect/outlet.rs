@@ -116,7 +116,7 @@ impl Outlet {
     /// Ends a failure that was reported.
     pub(super) fn works(&mut self, origin: &str) -> Result<(), Closed> {
         self.progress.back(&self.source, origin);
-        if self.registry.positions(|p| p.failure(&self.source, origin).is_none()) {
+        if self.mode == Mode::Ingest || self.registry.positions(|p| p.failure(&self.source, origin).is_none()) {
             return Ok(());
         }
         tracing::info!(source = %self.source, origin = %escape::line(origin), "Source can be read again.");

@@ -83,3 +83,100 @@ impl<R: Read + AsFd> Read for Until<'_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::collect::outlet::Shared;
+    use crate::collect::registry::Registry;
+    use crate::collect::{Mode, Positions, Progress, Summary, stop};
+    use crate::config::Source;
+    use crate::config::source::From;
+    use crate::event::{Event, EventId, Family, Stamp};
+    use crate::sources::zone::Zone;
+    use crate::sources::{Decoder, Stream};
+
+    /// Reads what `write` writes; returns how many events came out, and the summary.
+    fn check(write: impl FnOnce(UnixStream, stop::Stopper)) -> (usize, Summary) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let (stopper, stop) = stop::pair().expect("a pair of sockets");
+        let (tx, mut rx) = tokio::sync::mpsc::channel(64);
+        let shared = Shared {
+            registry: Registry::new(Positions::new(), Arc::new(|_| false)),
+            progress: Arc::new(Progress::default()),
+            clock: Clock::System,
+            mode: Mode::Follow,
+        };
+        let mut outlet = Outlet::new("stdin", tx, shared);
+        let source = Source {
+            name: "stdin".to_owned(),
+            family: Family::Auth,
+            from: From::Stdin,
+            host: None,
+            zone: Zone::UTC,
+            year: None,
+            decompressed_bytes_max: 1 << 20,
+        };
+        let setting = Setting::new(source, Clock::System, bytes);
+        write(ours, stopper);
+        read_from(theirs, &setting, &stop, &mut outlet).expect("somebody takes the events");
+        let summary = outlet.finish();
+        let mut events = 0;
+        while let Ok(batch) = rx.try_recv() {
+            assert!(batch.replay, "a stream may be fed twice");
+            events += batch.events.len();
+        }
+        (events, summary)
+    }
+
+    /// One event for each byte.
+    fn bytes(stream: Stream) -> Box<dyn Decoder> {
+        struct Bytes(Stream, u64);
+        impl Decoder for Bytes {
+            fn push(&mut self, bytes: &[u8], now: Stamp, out: &mut Vec<Event>) {
+                for _ in bytes {
+                    let id = EventId::new(Family::Auth, &[&self.1.to_be_bytes()], 0);
+                    out.push(Event::new(id, "unparsed", now, now, self.0.source(self.1, self.1 + 1)));
+                    self.1 += 1;
+                }
+            }
+            fn finish(&mut self, _: Stamp, _: &mut Vec<Event>) {}
+            fn next(&self) -> u64 {
+                self.1
+            }
+        }
+        Box::new(Bytes(stream, 0))
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_packed_or_not() {
+        let plain = check(|mut to, stopper| {
+            to.write_all(b"some text").expect("it is open");
+            // Closing it is its end; the stopper lives on.
+            std::mem::forget(stopper);
+        });
+        assert_eq!((plain.0, plain.1.read[0].bytes), (9, 9));
+        let packed = check(|to, stopper| {
+            let mut encoder = flate2::write::GzEncoder::new(to, flate2::Compression::fast());
+            encoder.write_all(b"some longer text").expect("it is open");
+            encoder.finish().expect("it is open");
+            std::mem::forget(stopper);
+        });
+        assert_eq!((packed.0, packed.1.read[0].note.as_deref()), (16, None));
+    }
+
+    #[test]
+    fn a_silent_pipe_does_not_keep_the_program_from_stopping() {
+        let mut held = None;
+        let (events, _) = check(|to, stopper| {
+            held = Some(to);
+            drop(stopper);
+        });
+        assert_eq!(events, 0);
+    }
+}

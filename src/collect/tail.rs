@@ -7,18 +7,17 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::behind::{Before, Behind, Here};
-use super::content::{Content, FileId, Print, READ_BYTES, Unreadable};
+use super::content::{Content, FileId, Print, Unreadable};
 use super::files::{self, Failing, Found, Scan};
-use super::flow::Flow;
-use super::identify::{Growth, Identified, Reading, identify};
+use super::identify::{Growth, Identified, identify};
 use super::notice::Notice;
 use super::once::{Pass, growth};
 use super::outlet::{Closed, Outlet};
+use super::reader::{Met, Reader};
 use super::setting::Setting;
 use super::siblings::is_rotated_name;
 use super::stop::{Stop, Woken};
@@ -30,9 +29,6 @@ const LEAVING: Duration = Duration::from_secs(60);
 
 /// Of one file, before the others have their turn.
 const TURN_BYTES: u64 = 4 << 20;
-
-/// So many bytes before the place of reading must be the same as before.
-const BEFORE_BYTES: usize = 64;
 
 /// Follows the files that the paths name until it is time to stop.
 pub(super) fn follow(setting: Setting, paths: &[String], stop: Stop, outlet: &mut Outlet) -> Result<(), Closed> {
@@ -79,45 +75,11 @@ struct Tail<'a> {
     drained: bool,
 }
 
-/// One file that is held open.
-struct Reader {
-    path: PathBuf,
-    content: Content,
-    /// Whether the paths still name it.
-    here: bool,
-    /// Whether it is new to us: what was rotated away before it is to be found.
-    fresh: bool,
-    stream: Option<Live>,
-    /// As it was when it was last seen to hold nothing to read.
-    looked: Option<Print>,
-    /// To tell a growing copy from the stream it copies takes reading all of it: not at every change.
-    copy_since: Option<Instant>,
-    quiet_since: Instant,
-}
-
-struct Live {
-    flow: Flow,
-    /// How far it was read.
-    offset: u64,
-    /// The bytes before that.
-    before: Vec<u8>,
-}
-
 /// Whether there is more to read right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Nothing,
     More,
-}
-
-/// What reading on met.
-enum Met {
-    End,
-    Turn,
-    Closed(Closed),
-    /// The file is no longer what was read of it.
-    Changed(&'static str),
-    Failed(io::Error),
 }
 
 impl Tail<'_> {
@@ -167,10 +129,10 @@ impl Tail<'_> {
     fn open(&mut self, found: Found, stop: &Stop, failures: &mut Vec<(String, String)>) -> Result<Rest, Closed> {
         let limit = self.setting.source.decompressed_bytes_max;
         let content = match Content::open(&found.path, self.setting.members(), limit) {
-            // Another file took the name meanwhile: the next look sorts it out.
-            Ok(content) if content.print.id != found.print.id => return Ok(Rest::More),
+            // Another file took the name meanwhile: that wakes the next look, which sorts it out.
+            Ok(content) if content.print.id != found.print.id => return Ok(Rest::Nothing),
             Ok(content) => content,
-            Err(Unreadable::Missing) => return Ok(Rest::More),
+            Err(Unreadable::Missing) => return Ok(Rest::Nothing),
             Err(Unreadable::Compressed(name)) => {
                 self.done.insert(found.print.id, found.print);
                 Pass { setting: &self.setting, stop, outlet: self.outlet }.compressed(&found.path, name)?;
@@ -225,6 +187,7 @@ impl Tail<'_> {
         }
         if let Err(error) = read {
             failures.push((origin.into_owned(), Unreadable::from(error).to_string()));
+            return Ok(Rest::Nothing);
         }
         self.settling.remove(&print.id);
         self.done.insert(print.id, print);
@@ -431,75 +394,6 @@ impl Tail<'_> {
             }
         }
         self.outlet.flush()
-    }
-}
-
-impl Reader {
-    fn new(path: PathBuf, content: Content) -> Self {
-        Self {
-            path,
-            content,
-            here: true,
-            fresh: true,
-            stream: None,
-            looked: None,
-            copy_since: None,
-            quiet_since: Instant::now(),
-        }
-    }
-
-    fn start(&mut self, reading: Reading, origin: &str, setting: &Setting) -> io::Result<()> {
-        let offset = reading.start;
-        let from = offset.saturating_sub(BEFORE_BYTES as u64);
-        let mut before = vec![0; usize::try_from(offset - from).unwrap_or(BEFORE_BYTES)];
-        self.content.file.read_exact_at(&mut before, from)?;
-        let flow = Flow::new(reading, origin, setting, &self.content.look()?);
-        self.stream = Some(Live { flow, offset, before });
-        Ok(())
-    }
-
-    /// Reads on, to the end or for `turn` bytes.
-    fn pump(&mut self, outlet: &mut Outlet, turn: u64, stop: &Stop) -> Met {
-        let Some(live) = &mut self.stream else { return Met::End };
-        let mut buffer = vec![0; BEFORE_BYTES + READ_BYTES];
-        let mut read = 0;
-        while read < turn && !stop.is_set() {
-            let size = match self.content.look() {
-                Ok(print) => print.size,
-                Err(error) => return Met::Failed(error),
-            };
-            if size < live.offset {
-                return Met::Changed(
-                    "the file was cut off while it was read (copytruncate?): what was written between the last read and the cut is lost",
-                );
-            }
-            if size == live.offset {
-                return Met::End;
-            }
-            let n = match self.content.file.read_at(&mut buffer, live.offset - live.before.len() as u64) {
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Met::Failed(error),
-            };
-            let Some(new) = buffer.get(..n).and_then(|bytes| bytes.strip_prefix(live.before.as_slice())) else {
-                return Met::Changed(
-                    "the file was written anew while it was read: what was written between the last read and that is lost",
-                );
-            };
-            if new.is_empty() {
-                return Met::End;
-            }
-            if let Err(closed) = live.flow.push(new, outlet) {
-                return Met::Closed(closed);
-            }
-            live.offset += new.len() as u64;
-            read += new.len() as u64;
-            outlet.progress.read_bytes(new.len() as u64);
-            let keep = n.saturating_sub(BEFORE_BYTES);
-            live.before = buffer.get(keep..n).unwrap_or_default().to_vec();
-            self.quiet_since = Instant::now();
-        }
-        Met::Turn
     }
 }
 
