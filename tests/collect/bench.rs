@@ -99,10 +99,15 @@ impl Trail {
         }
     }
 
-    pub(crate) fn positions(&self) -> Positions {
-        let mut positions = Positions::new();
-        self.events.iter().for_each(|event| positions.fold(event));
-        positions
+    /// Folded from the trail as a new segment would restore them.
+    fn positions(&self) -> Positions {
+        let mut whole = Positions::new();
+        self.events.iter().for_each(|event| whole.fold(event));
+        let mut restored = Positions::new();
+        for mut event in whole.position_events(Stamp::from_unix(0, 0)) {
+            restored.fold_line(&whodid::event::encode(&mut event).0);
+        }
+        restored
     }
 
     /// The records, as text.
