@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use whodid::clock::Clock;
+use whodid::config::alert::{Compare, Measure, When};
 use whodid::config::source::From;
 use whodid::config::{Config, Kind, Machine, example};
 use whodid::event::Family;
@@ -173,20 +174,27 @@ fn every_kind_of_source_is_read() {
 fn every_error_of_a_file_is_reported_at_once_with_its_line() {
     let bench = Bench::new();
     let found = bench.refused(concat!(
-        "dta = \"/srv/whodid\"\n",       // 1: unknown
-        "host = \"web 1\"\n",            // 2: not a name
-        "org = 7\n",                     // 3: not a text
-        "[replay]\n",                    // 4
-        "now = \"yesterday\"\n",         // 5: no instant
-        "[[source]]\n",                  // 6: no name
-        "type = \"aut\"\n",              // 7: no family
-        "[[source]]\n",                  // 8
-        "name = \"b\"\n",                // 9
-        "type = \"wtmp\"\n",             // 10
-        "paths = [\"/ok\", 3]\n",        // 11: a number among texts
-        "tz = \"UTC\"\n",                // 12: means nothing for wtmp
-        "[check]\n",                     // 13
-        "stale_after = \"5 minutes\"\n", // 14: no span
+        "dta = \"/srv/whodid\"\n",              // 1: unknown
+        "host = \"web 1\"\n",                   // 2: not a name
+        "org = 7\n",                            // 3: not a text
+        "[replay]\n",                           // 4
+        "now = \"yesterday\"\n",                // 5: no instant
+        "[[source]]\n",                         // 6: no name
+        "type = \"aut\"\n",                     // 7: no family
+        "[[source]]\n",                         // 8
+        "name = \"b\"\n",                       // 9
+        "type = \"wtmp\"\n",                    // 10
+        "paths = [\"/ok\", 3]\n",               // 11: a number among texts
+        "tz = \"UTC\"\n",                       // 12: means nothing for wtmp
+        "[check]\n",                            // 13
+        "stale_after = \"5 minutes\"\n",        // 14: no span
+        "[alerts]\n",                           // 15
+        "disabled = [\"linux/sudo-deneid\"]\n", // 16: no such alert
+        "notify = [\"log\", \"pager\"]\n",      // 17: no such channel
+        "[[notify]]\n",                         // 18
+        "name = \"oncall\"\n",                  // 19
+        "type = \"webhook\"\n",                 // 20
+        "url = \"hooks.example.org/secret\"\n", // 21: no address
     ));
     assert_eq!(
         found,
@@ -200,6 +208,9 @@ fn every_error_of_a_file_is_reported_at_once_with_its_line() {
             "site/whodid.toml:11: `paths`: an element of the list is a whole number (each must be a path in quotes)",
             "site/whodid.toml:12: `tz` means nothing here (remove it)",
             "site/whodid.toml:14: `stale_after`: \"5 minutes\" is no span of time (numbers with units s, m, h, d, w: \"90s\", \"30m\", \"1h30m\", \"7d\")",
+            "site/whodid.toml:16: `disabled`: there is no alert \"linux/sudo-deneid\" (did you mean `linux/sudo-denied`?)",
+            "site/whodid.toml:17: `notify`: there is no [[notify]] named \"pager\" (known: log)",
+            "site/whodid.toml:21: `url`: it is no address of a webhook (such as \"https://hooks.example.org/whodid\")",
         ]
     );
 }
@@ -257,6 +268,111 @@ fn queries_beside_the_configuration_are_read_and_their_errors_have_lines() {
     assert_eq!(defined.sha256, config.queries["own/root"].sha256);
 }
 
+/// A right alert, and what becomes of it when some lines are others.
+fn alert(changes: &[(&str, &str)]) -> String {
+    let mut text = "query = \"linux/sudo-denied\"\nevery = \"5m\"\nwindow = \"30m\"\nwarn = 1\n".to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+#[test]
+fn alerts_are_read_with_all_they_can_say() {
+    let bench = Bench::new();
+    bench.put(
+        "site/alerts/own/a.toml",
+        &alert(&[("warn = 1", "by = [\"user.name\"]\ncompare = \">\"\nwarn = 1\ncritical = 5\nrenotify = \"4h\"")]),
+    );
+    let cron = "cron = \"*/10  8-18 * * MON-FRI\"\ntz = \"Europe/Berlin\"";
+    bench.put(
+        "site/alerts/own/b.toml",
+        &alert(&[
+            ("every = \"5m\"", cron),
+            ("warn = 1", "measure = \"new\"\nfield = \"who.ip\"\nknown = \"30d\"\nwarn = 1"),
+        ]),
+    );
+    bench.put("site/alerts/linux/sudo-denied.toml", &alert(&[("query = \"linux/sudo-denied\"\n", "")]));
+    let config = bench.read("[[notify]]\nname = \"oncall\"\ntype = \"webhook\"\nurl = \"https://hooks.example.org/x\"\n[alerts]\nnotify = [\"oncall\"]\ndisabled = [\"linux/ssh-brute-force\"]\n").expect("right");
+    let a = &config.alerts["own/a"];
+    assert_eq!(a.by.iter().map(|field| field.name()).collect::<Vec<_>>(), ["who.name"]);
+    assert_eq!((a.compare, a.limits.warn(), a.limits.critical()), (Compare::Greater, Some(1), Some(5)));
+    assert_eq!(
+        (a.notify.as_slice(), a.renotify),
+        (["oncall".to_owned()].as_slice(), Some(Duration::from_secs(14_400)))
+    );
+    let b = &config.alerts["own/b"];
+    assert_eq!(
+        b.schedule,
+        When::Cron { fields: "*/10 8-18 * * MON-FRI".into(), zone: "Europe/Berlin".parse().expect("a zone") }
+    );
+    assert!(
+        matches!(&b.measure, Measure::New { field, known } if field.name() == "who.ip" && known.as_secs() == 30 * 86_400)
+    );
+    let own = &config.alerts["linux/sudo-denied"];
+    assert_eq!((own.query.as_str(), own.by.len()), ("linux/sudo-denied", 0), "it replaces the one in the binary");
+    assert!(!config.alerts.contains_key("linux/ssh-brute-force"), "disabled");
+    assert!(config.alerts.contains_key("aws/root-activity"));
+}
+
+#[test]
+fn alerts_that_could_not_work_are_refused() {
+    let bench = Bench::new();
+    for (changes, says) in [
+        (("warn = 1", "warn = 50\ncritical = 20"), ":4: `warn` (50) must be below `critical` (20)"),
+        (("warn = 1", "compare = \"<\"\nwarn = 5\ncritical = 20"), "must be above"),
+        (("warn = 1\n", ""), "neither `warn` nor `critical` is set"),
+        (("warn = 1", "warn = -1"), ":4: `warn`: -1 is below zero"),
+        (
+            ("sudo-denied", "sudo-deneid"),
+            ":1: there is no query \"linux/sudo-deneid\" (did you mean `linux/sudo-denied`?)",
+        ),
+        (("every = \"5m\"\n", ""), "`every` is missing"),
+        (("every = \"5m\"", "every = \"5m\"\ncron = \"* * * * *\""), ":3: both `every` and `cron`"),
+        (("every = \"5m\"", "cron = \"* * * *\""), ":2: `cron`: \"* * * *\" is no line of crontab"),
+        (("every = \"5m\"", "every = \"5m\"\ntz = \"UTC\""), "`tz` means nothing here"),
+        (("warn = 1", "warn = 1\nfield = \"who.ip\""), ":5: `field` means nothing here"),
+        (("warn = 1", "warn = 1\nmeasure = \"distinct\""), "`field` is missing"),
+        (
+            ("warn = 1", "warn = 1\nby = [\"who.nmae\"]"),
+            ":5: `by`: there is no field \"who.nmae\" (did you mean `who.name`?)",
+        ),
+        (("warn = 1", "warn = 1\nnotify = [\"oncal\"]"), ":5: `notify`: there is no [[notify]] named \"oncal\""),
+        (
+            (
+                "warn = 1",
+                "warn = 1\nmeasure = \"unmatched\"\nstart = \"a:b\"\nfinish = \"x\"\nkey = \"what.object\"\nwithin = \"1h\"",
+            ),
+            ":6: `start`, column 1: unknown field",
+        ),
+        (
+            (
+                "warn = 1",
+                "warn = 1\nmeasure = \"unmatched\"\nstart = \"a\"\nfinish = \"x\"\nkey = \"what.object\"\nwithin = \"1h\"",
+            ),
+            ":9: `within` must be shorter than `window`",
+        ),
+    ] {
+        bench.put("site/alerts/own/a.toml", &alert(&[changes]));
+        let found = bench.read("").expect_err(says);
+        assert!(
+            found.starts_with("site/alerts/own/a.toml:") || found.starts_with("site/alerts/own/a.toml: "),
+            "{found}"
+        );
+        assert!(found.contains(says), "{says}: {found}");
+        assert_eq!(found.lines().count(), 1, "one mistake, one message: {found}");
+    }
+}
+
+#[test]
+fn a_query_with_errors_does_not_make_its_alert_wrong_too() {
+    let bench = Bench::new();
+    bench.put("site/queries/linux/sudo-denied.toml", "title = 1\n");
+    let found = bench.refused("");
+    assert!(found.iter().all(|problem| problem.starts_with("site/queries/linux/sudo-denied.toml")), "{found:?}");
+}
+
 #[test]
 fn a_configuration_that_all_can_write_is_warned_of() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -265,6 +381,43 @@ fn a_configuration_that_all_can_write_is_warned_of() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("changed");
     let config = bench.discover(Some(&file), None).expect("still read");
     assert!(config.warnings.iter().any(|w| w.to_string().contains("everybody on this machine can change")));
+}
+
+#[test]
+fn what_is_no_text_is_refused_in_words() {
+    let bench = Bench::new();
+    let file = bench.path("bad.toml");
+    fs::create_dir_all(&file).expect("created");
+    assert!(bench.discover(Some(&file), None).expect_err("a folder").contains("bad.toml: cannot be read: "));
+    let file = bench.path("binary.toml");
+    fs::copy("/proc/self/exe", &file).expect("copied");
+    let found = bench.discover(Some(&file), None).expect_err("a program");
+    assert!(found.contains("binary.toml: cannot be read: ") && found.lines().count() == 1, "{found}");
+    assert!(
+        bench.read("\u{feff}org = \"example.org\"\r\n[check]\r\nstale_after = \"1h\"\r\n").is_ok(),
+        "Windows wrote it"
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever was cut out of a configuration or put into it: an answer, and each problem with a line that exists.
+    #[test]
+    fn a_damaged_configuration_is_answered(at in 0_usize..4000, cut in 0_usize..60, put in "[\\[\\]\"'=#a-z0-9.\\n ]{0,12}") {
+        let mut text: String = example::config().lines().map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line)).flat_map(|line| [line, "\n"]).collect();
+        let at = text.floor_char_boundary(at.min(text.len()));
+        let end = text.floor_char_boundary((at + cut).min(text.len()));
+        text.replace_range(at..end, &put);
+        let bench = Bench::new();
+        let lines = text.lines().count() + 1;
+        if let Err(found) = bench.read(&text) {
+            for problem in found.lines() {
+                let line = problem.strip_prefix("site/whodid.toml:").and_then(|rest| rest.split(':').next()?.trim().parse::<usize>().ok());
+                proptest::prop_assert!(line.is_none_or(|line| line <= lines), "{problem}");
+            }
+        }
+    }
 }
 
 /// The examples are what people copy.
@@ -285,5 +438,5 @@ fn every_example_configuration_is_right() {
             }
         }
     }
-    assert!(seen >= 2, "only {seen} examples");
+    assert!(seen >= 3, "only {seen} examples");
 }

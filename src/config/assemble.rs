@@ -1,15 +1,16 @@
 //! The files of a configuration, put together: settings, queries, alerts, folders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::alert::Alert;
 use super::definitions::{self, Definitions, Text};
 use super::file::{self, Settings};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, suggest};
 use super::saved;
 use super::section::Document;
-use super::{Config, Defined, FILE_NAME, Kind, Machine};
+use super::{Config, Defined, FILE_NAME, Kind, Machine, alert_file};
 
 /// Where the pieces come from.
 pub(super) struct Place<'a> {
@@ -36,6 +37,12 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
     let queries = found.read_all(Kind::Query, definitions::queries(place.folder), |document, id, text| {
         saved::read(document, id, &text.sha256)
     });
+    let known_queries: BTreeSet<String> = found.ids(Kind::Query).collect();
+    let known = alert_file::Known { queries: &known_queries, channels: &settings.channels, notify: &settings.notify };
+    let mut alerts = found.read_all(Kind::Alert, definitions::alerts(place.folder), |document, id, text| {
+        alert_file::read(document, id, text, &known)
+    });
+    disable(&document, &settings, &mut alerts, &found);
     let data = data_folder(place, &settings, &document);
     let keys = keys_folder(place, &settings, &document, data.as_deref());
     found.warn(place, &settings);
@@ -54,6 +61,8 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         clock: settings.clock,
         sources: settings.sources,
         queries,
+        alerts,
+        channels: settings.channels,
         stale_after: settings.stale_after,
         files: found.files,
         warnings: found.warnings,
@@ -89,6 +98,10 @@ impl Found {
         all
     }
 
+    fn ids(&self, kind: Kind) -> impl Iterator<Item = String> + '_ {
+        self.files.iter().filter(move |file| file.kind == kind).map(|file| file.id.clone())
+    }
+
     fn warn(&mut self, place: &Place<'_>, settings: &Settings) {
         let file = place.file.unwrap_or(Path::new(FILE_NAME));
         if settings.sources.is_empty() {
@@ -106,6 +119,21 @@ impl Found {
                 "chmod o-w",
             ));
         }
+    }
+}
+
+/// Takes out what `[alerts] disabled` names.
+fn disable(document: &Document<'_>, settings: &Settings, alerts: &mut BTreeMap<String, Alert>, found: &Found) {
+    let known: BTreeSet<String> = found.ids(Kind::Alert).collect();
+    for disabled in &settings.disabled {
+        if !known.contains(&disabled.value) {
+            document.report(
+                Some(disabled.at),
+                format!("`disabled`: there is no alert \"{}\"", disabled.value),
+                suggest(&disabled.value, known.iter().map(String::as_str)),
+            );
+        }
+        alerts.remove(&disabled.value);
     }
 }
 

@@ -14,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 use super::problem::Problem;
 
 static QUERIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
-#[cfg(test)]
 static ALERTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/alerts");
 
 /// What a file defines.
@@ -49,7 +48,6 @@ pub(super) fn queries(beside: Option<&Path>) -> Definitions {
     Definitions::collect(&QUERIES, "queries", beside)
 }
 
-#[cfg(test)]
 pub(super) fn alerts(beside: Option<&Path>) -> Definitions {
     Definitions::collect(&ALERTS, "alerts", beside)
 }

@@ -24,6 +24,13 @@ pub fn query() -> String {
     out
 }
 
+/// An example of an alert: `alerts/<domain>/<id>.toml` beside `whodid.toml`.
+pub fn alert() -> String {
+    let mut out = String::from("# An alert: alerts/<domain>/<id>.toml beside whodid.toml.\n\n");
+    table(&super::alert_file::ALERT, "", &mut out);
+    out
+}
+
 fn table(declared: &Table, within: &str, out: &mut String) {
     let path = if within.is_empty() { declared.name.to_owned() } else { format!("{within}.{}", declared.name) };
     if !path.is_empty() {
@@ -71,7 +78,7 @@ mod tests {
     /// Every declared value reads as its own type, so no default is ever silently missing.
     #[test]
     fn every_declared_value_is_one_of_its_type_and_every_key_is_explained() {
-        for root in [&TOP, &QUERY] {
+        for root in [&TOP, &QUERY, &super::super::alert_file::ALERT] {
             each(root, &mut |declared, key| {
                 let value = DeValue::parse(key.value).unwrap_or_else(|e| panic!("{}: {e}", key.name));
                 assert!((key.reads)(&value), "{}.{} = {}", declared.name, key.name, key.value);
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn no_table_declares_a_name_twice() {
-        for root in [&TOP, &QUERY] {
+        for root in [&TOP, &QUERY, &super::super::alert_file::ALERT] {
             let mut seen = std::collections::BTreeSet::new();
             each(root, &mut |declared, key| assert!(seen.insert((declared.name, key.name)), "{} twice", key.name));
         }
@@ -95,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_example_holds_every_key_and_is_toml_with_and_without_its_marks() {
-        for (text, root) in [(config(), &TOP), (query(), &QUERY)] {
+        for (text, root) in [(config(), &TOP), (query(), &QUERY), (alert(), &super::super::alert_file::ALERT)] {
             each(root, &mut |_, key| assert!(text.contains(&format!("#{} = ", key.name)), "{}", key.name));
             assert!(toml::de::DeTable::parse(&text).expect("TOML").get_ref().is_empty());
             let all: String = text

@@ -1,16 +1,18 @@
 //! `whodid.toml` to settings: what each value means, and which go together.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::Family;
 
+use super::alert::Channel;
 use super::machine::Machine;
 use super::section::{Document, Section};
-use super::setting::Size;
-use super::settings;
+use super::setting::{At, Size};
 use super::source::{self, Source};
+use super::{channel, settings};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -21,6 +23,10 @@ pub(super) struct Settings {
     pub(super) clock: Clock,
     pub(super) sources: Vec<Source>,
     pub(super) stale_after: Duration,
+    pub(super) channels: BTreeMap<String, Channel>,
+    pub(super) disabled: Vec<At<String>>,
+    /// Whom alerts tell that do not say whom.
+    pub(super) notify: Vec<String>,
 }
 
 /// Reads all of it; what is wrong is in the document, and those values are the defaults here.
@@ -46,8 +52,12 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         clock,
         sources: read_sources(&mut top, clock, folder, machine),
         stale_after: Duration::ZERO,
+        channels: channel::read_all(&mut top),
+        disabled: Vec::new(),
+        notify: Vec::new(),
     };
     read_check(&mut top, &mut read);
+    read_alerts(&mut top, &mut read);
     top.finish();
     read
 }
@@ -62,6 +72,13 @@ fn read_check(top: &mut Section<'_, '_>, into: &mut Settings) {
     let mut check = top.section_or_empty(&settings::CHECK);
     into.stale_after = check.or_default(&settings::STALE_AFTER).unwrap_or_default();
     check.finish();
+}
+
+fn read_alerts(top: &mut Section<'_, '_>, into: &mut Settings) {
+    let mut alerts = top.section_or_empty(&settings::ALERTS);
+    into.disabled = alerts.or_default(&settings::DISABLED).unwrap_or_default();
+    into.notify = channel::read_names(&mut alerts, &settings::NOTIFY_BY_DEFAULT, &into.channels).unwrap_or_default();
+    alerts.finish();
 }
 
 /// The trail's name is `<org>/<host>/<trail id>`; a checkpoint's origin takes neither space nor plus (C2SP tlog-checkpoint).

@@ -8,7 +8,10 @@
 //! trail and no network. Whoever can write the configuration decides what is collected and whom
 //! alerts tell; so each file's hash is kept ([`Config::files`]) and a change of it is an event.
 
+pub mod alert;
+mod alert_file;
 mod assemble;
+mod channel;
 mod definitions;
 pub mod example;
 mod file;
@@ -20,6 +23,7 @@ mod setting;
 mod settings;
 pub mod source;
 
+pub use alert::{Alert, Channel};
 pub use definitions::Kind;
 pub use machine::Machine;
 pub use problem::{Problem, Problems};
@@ -49,6 +53,9 @@ pub struct Config {
     pub clock: Clock,
     pub sources: Vec<Source>,
     pub queries: BTreeMap<String, SavedQuery>,
+    /// Those that are not disabled.
+    pub alerts: BTreeMap<String, Alert>,
+    pub channels: BTreeMap<String, Channel>,
     /// A check is UNKNOWN when the writer was not heard of for this long.
     pub stale_after: Duration,
     /// Every definition in force and its hash: a change of one is an event.

@@ -284,6 +284,11 @@ impl<'d, 'i> Section<'d, 'i> {
         self.document.report(Some(start + into), what, advice);
     }
 
+    /// Reports something about a place that was kept with a value ([`super::setting::At`]).
+    pub(super) fn report_place(&self, at: usize, what: impl Into<String>, advice: impl Into<String>) {
+        self.document.report(Some(at), what, advice);
+    }
+
     /// Reports something about the table.
     pub(super) fn report(&self, what: impl Into<String>, advice: impl Into<String>) {
         self.document.report(self.at, what, advice);

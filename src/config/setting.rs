@@ -41,6 +41,10 @@ pub(super) struct Wrong {
 }
 
 impl Misread {
+    pub(super) fn bad(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Bad { what: what.into(), advice: advice.into() }
+    }
+
     /// One of a few words.
     pub(super) fn choice<T: Copy, const N: usize>(
         value: &DeValue<'_>,
@@ -57,7 +61,7 @@ impl Misread {
 }
 
 fn bad<T>(what: impl Into<String>, advice: impl Into<String>) -> Result<T, Misread> {
-    Err(Misread::Bad { what: what.into(), advice: advice.into() })
+    Err(Misread::bad(what, advice))
 }
 
 fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Misread> {
@@ -271,6 +275,25 @@ impl Setting for Family {
 
     fn read(value: &DeValue<'_>) -> Result<Self, Misread> {
         Misread::choice(value, "source family", Self::ALL, Self::name)
+    }
+}
+
+/// A value and the offset where it stands, for what can only be judged later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) at: usize,
+}
+
+impl<T: Setting> Setting for At<T> {
+    const KIND: &'static str = T::KIND;
+
+    fn read(value: &DeValue<'_>) -> Result<Self, Misread> {
+        Ok(Self { value: T::read(value)?, at: 0 })
+    }
+
+    fn read_spanned(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Wrong>> {
+        Ok(Self { value: T::read_spanned(value)?, at: value.span().start })
     }
 }
 

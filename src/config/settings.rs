@@ -8,15 +8,16 @@ use std::time::Duration;
 use crate::event::{Family, Stamp};
 use crate::sources::zone::Zone;
 
+use super::channel;
 use super::section::{Key, Shape, Table};
-use super::setting::{Pattern, Size};
+use super::setting::{At, Pattern, Size};
 
 pub(super) static TOP: Table = Table {
     name: "",
     shape: Shape::One,
     doc: "",
     keys: &[&DATA.declaration, &KEYS.declaration, &ORG.declaration, &HOST.declaration],
-    tables: &[&REPLAY, &SOURCE, &CHECK],
+    tables: &[&REPLAY, &SOURCE, &CHECK, &ALERTS, &channel::NOTIFY],
 };
 
 pub(super) static DATA: Key<PathBuf> = Key::optional(
@@ -179,4 +180,21 @@ pub(super) static STALE_AFTER: Key<Duration> = Key::with_default(
     "stale_after",
     "\"5m\"",
     "A check is UNKNOWN when `whodid run` has not said for this long that it is alive.",
+);
+
+pub(super) static ALERTS: Table = Table {
+    name: "alerts",
+    shape: Shape::One,
+    doc: "What holds for all alerts: those in the binary, and those in `alerts/` beside this file.",
+    keys: &[&DISABLED.declaration, &NOTIFY_BY_DEFAULT.declaration],
+    tables: &[],
+};
+
+pub(super) static DISABLED: Key<Vec<At<String>>> =
+    Key::with_default("disabled", "[]", "Ids of alerts that are not evaluated: [\"linux/sudo-denied\"].");
+
+pub(super) static NOTIFY_BY_DEFAULT: Key<Vec<At<String>>> = Key::with_default(
+    "notify",
+    "[\"log\"]",
+    "Whom an alert tells that does not say whom: names of [[notify]], or `log`.",
 );
