@@ -5,4 +5,5 @@ mod config;
 mod generate;
 mod query;
 mod quickstart;
+mod shipped;
 mod tidy;

@@ -17,6 +17,7 @@ pub mod example;
 mod file;
 mod machine;
 mod problem;
+pub mod prove;
 pub mod saved;
 mod section;
 mod setting;

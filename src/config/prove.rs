@@ -1,0 +1,146 @@
+//! The examples of a saved query, run: decoded as their source would, and matched in memory.
+//!
+//! An example is a promise about decoder and query together; either may break it.
+
+use crate::event::{Event, Family, Lineage, Stamp};
+use crate::query::ast::Ast;
+use crate::query::matches;
+use crate::sources::zone::Zone;
+use crate::sources::{Decoder, Identity, Stream, Year};
+
+use super::saved::{Example, SavedQuery};
+
+/// How one example turned out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleResult {
+    pub name: String,
+    /// What the example promises.
+    pub must_match: bool,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    Kept,
+    /// The query found it and must not, or the reverse. The event is what the decoder made of the record.
+    Broken(Box<Event>),
+    /// The record became no event or several: the example is not one record.
+    NotOneEvent(usize),
+}
+
+impl ExampleResult {
+    pub fn is_kept(&self) -> bool {
+        self.verdict == Verdict::Kept
+    }
+}
+
+/// Runs every example of a query; `now` is for date math in it, and for records whose stamps lack a year.
+/// `decoder` gives the decoder of a stream: `sources::decoder`.
+pub fn test_examples(query: &SavedQuery, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>) -> Vec<ExampleResult> {
+    let tree = query.query.at(now);
+    let run = |example: &Example| ExampleResult {
+        name: example.name.clone(),
+        must_match: example.matches,
+        verdict: judge(example, &tree, decode(example, now, decoder)),
+    };
+    query.examples.iter().map(run).collect()
+}
+
+fn judge(example: &Example, tree: &Ast, mut events: Vec<Event>) -> Verdict {
+    match (events.pop(), events.len()) {
+        (None, _) => Verdict::NotOneEvent(0),
+        (Some(event), 0) if matches(tree, &event) == example.matches => Verdict::Kept,
+        (Some(event), 0) => Verdict::Broken(Box::new(event)),
+        (Some(_), others) => Verdict::NotOneEvent(others + 1),
+    }
+}
+
+/// The events of an example's record, as if it stood alone in a file.
+fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>) -> Vec<Event> {
+    let record = example.raw.trim_matches('\n');
+    let bytes = match example.family {
+        Family::Cloudtrail => format!("{{\"Records\":[{record}]}}"),
+        _ => format!("{record}\n"),
+    };
+    let host = "example";
+    let mut decoder = decoder(Stream {
+        name: example.family.name().to_owned(),
+        family: example.family,
+        origin: "example".to_owned(),
+        host: host.to_owned(),
+        identity: Identity::Place { lineage: Lineage::new(host, example.family, bytes.as_bytes()), generation: 0 },
+        start: 0,
+        zone: Zone::UTC,
+        year: Year::NotAfter(now),
+    });
+    let mut events = Vec::new();
+    decoder.push(bytes.as_bytes(), now, &mut events);
+    decoder.finish(now, &mut events);
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::query::Query;
+
+    use super::super::saved::Severity;
+    use super::*;
+
+    /// One event for each line, with the line as its command; a line that begins with `-` is none.
+    struct Lines(Stream, String);
+
+    impl Decoder for Lines {
+        fn push(&mut self, bytes: &[u8], observed: Stamp, out: &mut Vec<Event>) {
+            self.1.push_str(&String::from_utf8_lossy(bytes));
+            for line in std::mem::take(&mut self.1).lines().filter(|line| !line.starts_with('-')) {
+                let mut event =
+                    Event::new(crate::event::EventId::PENDING, "x", observed, observed, self.0.source(0, 0));
+                event.what.command = Some(line.to_owned());
+                out.push(event);
+            }
+        }
+
+        fn finish(&mut self, _: Stamp, _: &mut Vec<Event>) {}
+
+        fn next(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_promise_is_kept_broken_or_none() {
+        let example = |name: &str, matches, raw: &str| Example {
+            name: name.to_owned(),
+            matches,
+            family: Family::Auth,
+            raw: raw.to_owned(),
+        };
+        let text = "what.command:apt";
+        let query = SavedQuery {
+            id: "a/b".into(),
+            title: String::new(),
+            description: String::new(),
+            query: Query::parse(text).expect("a query"),
+            text: text.into(),
+            sources: vec![Family::Auth],
+            severity: Severity::Low,
+            controls: Vec::new(),
+            references: Vec::new(),
+            false_positives: Vec::new(),
+            examples: vec![
+                example("found", true, "\napt update\n"),
+                example("not found", false, "yum update"),
+                example("missed", true, "yum update"),
+                example("none", true, "-"),
+                example("two", false, "a\nb"),
+            ],
+            sha256: String::new(),
+        };
+        let results = test_examples(&query, Stamp::from_unix(0, 0), |stream| Box::new(Lines(stream, String::new())));
+        assert_eq!(results.iter().map(ExampleResult::is_kept).collect::<Vec<_>>(), [true, true, false, false, false]);
+        assert!(
+            matches!(&results[2].verdict, Verdict::Broken(event) if event.what.command.as_deref() == Some("yum update"))
+        );
+        assert_eq!([&results[3].verdict, &results[4].verdict], [&Verdict::NotOneEvent(0), &Verdict::NotOneEvent(2)]);
+    }
+}
