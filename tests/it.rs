@@ -3,6 +3,7 @@
 mod collect;
 mod config;
 mod generate;
+mod index;
 mod query;
 mod quickstart;
 mod shipped;

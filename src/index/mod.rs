@@ -2,6 +2,16 @@
 //!
 //! An index holds searchable fields and trail sequence numbers; the events themselves are read back
 //! from the trail, so that what is seen is what is proven. Any index can be deleted and rebuilt.
+//!
+//! Invariant: an answer covers every event up to its `complete_to`, or it is an [`IndexError`]. There
+//! is no answer that silently misses something.
+
+pub mod embedded;
+mod entries;
+mod error;
+
+pub use entries::Entries;
+pub use error::{Damage, IndexError};
 
 use std::ops::Bound;
 
@@ -19,6 +29,13 @@ pub struct Search {
     pub from_seq: u64,
 }
 
+impl Search {
+    /// A query over the whole trail.
+    pub fn all(query: Ast) -> Self {
+        Self { query, since: Bound::Unbounded, until: Bound::Unbounded, from_seq: 0 }
+    }
+}
+
 /// One event that matched, and its place in the trail.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
@@ -29,7 +46,7 @@ pub struct Hit {
 /// The newest of the events that matched, and how many there are in all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hits {
-    /// By `when`, newest first; equal instants by place in the trail, last first.
+    /// By `when` to the microsecond, newest first; equal instants by place in the trail, last first.
     pub newest: Vec<Hit>,
     pub total: u64,
     /// The answer covers the trail up to here.
@@ -46,14 +63,6 @@ pub trait Index: Send + Sync {
     fn count(&self, search: &Search) -> Result<(u64, u64), IndexError>;
 
     /// Every match, oldest `when` first (equal instants by place in the trail), in bounded memory.
-    /// `each` returns false to stop.
+    /// `each` returns false to stop. Returns the place of the trail that the matches are complete to.
     fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError>;
-}
-
-/// Why an index could not answer. A check that meets one is UNKNOWN.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IndexError {
-    #[error("no trail at {0}: nothing was ever collected there")]
-    NoTrail(std::path::PathBuf),
 }

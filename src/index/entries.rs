@@ -1,0 +1,19 @@
+//! What an index needs of the trail.
+
+use super::IndexError;
+use crate::event::Event;
+
+/// Reads the trail up to its last acknowledged entry, also while its writer runs.
+pub trait Entries: Send + Sync {
+    /// How many entries there are.
+    fn acknowledged(&self) -> Result<u64, IndexError>;
+
+    fn event(&self, seq: u64) -> Result<Event, IndexError>;
+
+    /// The entries from one on, in order.
+    #[expect(clippy::type_complexity, reason = "a trait's method cannot return `impl` and stay usable as an object")]
+    fn scan<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError>;
+}
