@@ -18,6 +18,7 @@ use whodid::query::ast::Ast;
 use crate::generate;
 
 mod recovery;
+mod speed;
 
 /// A trail in memory.
 pub(crate) struct Trail {
@@ -142,7 +143,7 @@ impl<'t> Reference<'t> {
     #[track_caller]
     fn check(&self, searcher: &Searcher<&Trail>, search: &Search, limit: usize) {
         let expected = self.matches(search);
-        let acknowledged = self.trail.acknowledged.load(Ordering::SeqCst).max(search.from_seq);
+        let acknowledged = self.trail.acknowledged.load(Ordering::SeqCst);
         let shown = || search.query.to_string();
 
         let counted = searcher.count(search).expect("countable");
@@ -236,6 +237,34 @@ fn answers_as_the_matcher_does_in_every_state() {
     reference.check_many(&mut draw, &searcher, 20);
     assert_eq!(writer.catch_up(&&trail, size(&trail)).expect("it takes in"), 2_000);
     reference.check_many(&mut draw, &searcher, 200);
+}
+
+/// Commits, merges and the deletion of files go on while somebody reads.
+#[test]
+fn a_reader_beside_the_writer_misses_nothing() {
+    let trail = Trail::new(Draw::new().events(400));
+    trail.acknowledge(0);
+    let data = data();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let mut writer = Writer::open(data.path()).expect("an index");
+            for upto in (0..=400).step_by(8) {
+                trail.acknowledge(upto);
+                writer.catch_up(&&trail, upto.saturating_sub(4)).expect("it takes in");
+            }
+        });
+        let searcher = Searcher::open(data.path(), &trail);
+        let mut rounds = 0;
+        while rounds < 20 || !writing.is_finished() {
+            let (count, complete_to) = searcher.count(&Search::all(Ast::All)).expect("countable");
+            assert_eq!(count, complete_to);
+            let (mut seen, mut all) = (std::collections::HashSet::new(), Search::all(Ast::All));
+            all.from_seq = 100;
+            let complete_to = searcher.each(&all, &mut |hit| seen.insert(hit.seq)).expect("searchable");
+            assert_eq!(seen.len() as u64, complete_to.saturating_sub(100));
+            rounds += 1;
+        }
+    });
 }
 
 /// Queries that have hurt indexes, with the number of events among these few that match.

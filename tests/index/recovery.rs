@@ -144,3 +144,23 @@ fn entries_out_of_order_are_refused() {
     writer.take_in(1, &events[1]).expect("the second");
     assert!(matches!(writer.take_in(1, &events[1]), Err(IndexError::Order { seq: 1, next: 2 })));
 }
+
+#[test]
+fn partitions_that_vanish_under_the_writer_are_made_anew() {
+    let trail = Trail::new(Draw::new().events(200));
+    let data = data();
+    let mut writer = Writer::open(data.path()).expect("an index");
+    writer.catch_up(&&trail, 100).expect("it takes in");
+    for entry in fs::read_dir(folder(data.path())).expect("a folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            fs::remove_dir_all(path).expect("removable");
+        }
+    }
+    // The first call meets files that are gone, and says so; it may be made again.
+    if let Err(error) = writer.catch_up(&&trail, 200) {
+        assert!(error.is_transient(), "{error}");
+        writer.catch_up(&&trail, 200).expect("it takes in");
+    }
+    Reference::new(&trail).check_many(&mut Draw::new(), &Searcher::open(data.path(), &trail), 40);
+}

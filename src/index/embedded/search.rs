@@ -57,7 +57,7 @@ impl Opened {
 struct Plan<'s> {
     asked: Asked<'s>,
     index: Opened,
-    /// The rest of the trail.
+    /// The rest of the trail: its end is what the answer is complete to.
     tail: std::ops::Range<u64>,
 }
 
@@ -74,8 +74,8 @@ impl<E: Entries> Searcher<E> {
             let damage = Damage::Ahead { index: complete_to, trail: acknowledged };
             return Err(IndexError::damaged(&self.folder, damage));
         }
-        let tail = complete_to.max(search.from_seq)..acknowledged.max(search.from_seq);
-        if tail.end - tail.start > TAIL_EVENTS_MAX {
+        let tail = complete_to.max(search.from_seq)..acknowledged;
+        if tail.end.saturating_sub(tail.start) > TAIL_EVENTS_MAX {
             return Err(IndexError::Behind { by: acknowledged - complete_to });
         }
         Ok(Plan { asked: Asked { search, span: Span::of(search), complete_to }, index, tail })

@@ -97,13 +97,27 @@ impl Writer {
 
     /// Takes in the trail up to a place and commits; returns what the index is complete to.
     ///
-    /// Whoever wants to be able to stop asks for a nearer place.
+    /// Whoever wants to be able to stop asks for a nearer place. Damage that is met is mended as by
+    /// [`Self::open`]; after any other error the same call may be made again.
     pub fn catch_up(&mut self, trail: &impl Entries, upto: u64) -> Result<u64, IndexError> {
+        match self.try_catch_up(trail, upto) {
+            Err(error) if error.needs_rebuild() => {
+                warn!(%error, "The index is mended.");
+                *self = match error {
+                    IndexError::Damaged { damage: Damage::Ahead { .. }, .. } => Self::rebuild(&self.data)?,
+                    _ => Self::open(&self.data)?,
+                };
+                self.try_catch_up(trail, upto)
+            }
+            done => done,
+        }
+    }
+
+    fn try_catch_up(&mut self, trail: &impl Entries, upto: u64) -> Result<u64, IndexError> {
         let acknowledged = trail.acknowledged()?;
         if self.next > acknowledged {
             let damage = Damage::Ahead { index: self.next, trail: acknowledged };
-            warn!(%damage, "The index is made anew from the trail.");
-            *self = Self::rebuild(&self.data)?;
+            return Err(IndexError::damaged(&self.folder, damage));
         }
         let upto = upto.min(acknowledged);
         while self.next < upto {
@@ -140,13 +154,13 @@ impl Writer {
 
     fn try_take_in(&mut self, seq: u64, event: &Event) -> Result<(), IndexError> {
         let day = partition::day_of(event);
-        let has = self.position.partitions.get(&day).copied().unwrap_or(0);
-        if seq >= has {
+        if seq >= self.listed(day) {
             let document = Document::new(Layout::of_this_version(), seq, event);
             match self.open.iter().position(|intake| intake.day == day) {
                 Some(at) => {
-                    self.use_last(at);
-                    self.add(document)?;
+                    let intake = self.open.remove(at);
+                    self.open.push(intake);
+                    self.add(seq, document)?;
                 }
                 None => {
                     self.waiting_bytes += document.bytes();
@@ -161,18 +175,20 @@ impl Writer {
         Ok(())
     }
 
-    /// To the partition that is used last.
-    fn add(&mut self, mut document: Document) -> Result<(), IndexError> {
-        document.enter(&self.in_flight);
-        match self.open.last_mut() {
-            Some(intake) => intake.add(document),
-            None => Ok(()),
-        }
+    /// What a partition was last known to be complete to; on disk it may be ahead.
+    fn listed(&self, day: NaiveDate) -> u64 {
+        self.position.partitions.get(&day).copied().unwrap_or(0)
     }
 
-    fn use_last(&mut self, at: usize) {
-        let intake = self.open.remove(at);
-        self.open.push(intake);
+    /// To the partition that was used last, if it has not got it.
+    fn add(&mut self, seq: u64, mut document: Document) -> Result<(), IndexError> {
+        match self.open.last_mut() {
+            Some(intake) if seq >= intake.complete_to => {
+                document.enter(&self.in_flight);
+                intake.add(document)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Opens the partitions that documents wait for, one after the other.
@@ -184,11 +200,14 @@ impl Writer {
                 self.commit_partition(&mut oldest)?;
                 oldest.close()?;
             }
-            let intake = Intake::open(&self.folder, day)?;
-            let has = intake.complete_to;
+            let (intake, expected) = (Intake::open(&self.folder, day)?, self.listed(day));
+            if intake.complete_to < expected {
+                let damage = Damage::Lost { found: intake.complete_to, expected };
+                return Err(IndexError::damaged(self.folder.join(day.to_string()), damage));
+            }
             self.open.push(intake);
-            for (_, document) in documents.into_iter().filter(|(seq, _)| *seq >= has) {
-                self.add(document)?;
+            for (seq, document) in documents {
+                self.add(seq, document)?;
             }
         }
         Ok(())
