@@ -164,3 +164,21 @@ fn partitions_that_vanish_under_the_writer_are_made_anew() {
     }
     Reference::new(&trail).check_many(&mut Draw::new(), &Searcher::open(data.path(), &trail), 40);
 }
+
+/// tantivy keeps some files for their owner alone; then a monitoring user could not search.
+#[test]
+fn whoever_may_read_the_position_may_read_the_partitions() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let trail = Trail::new(Draw::new().events(20));
+    let (data, _writer) = indexed_few(&trail);
+    let mode = |path: &PathBuf| fs::metadata(path).expect("a file").permissions().mode() & 0o444;
+    let expected = mode(&position(data.path()));
+    let partitions = fs::read_dir(folder(data.path())).expect("a folder").map(|entry| entry.expect("readable").path());
+    for partition in partitions.filter(|path| path.is_dir()) {
+        for entry in fs::read_dir(partition).expect("a folder") {
+            let path = entry.expect("readable").path();
+            assert_eq!(mode(&path) & expected, expected, "{}", path.display());
+        }
+    }
+}

@@ -5,13 +5,14 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use tantivy::directory::{META_LOCK, MmapDirectory};
+use tantivy::directory::META_LOCK;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::merge_policy::LogMergePolicy;
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexSettings, IndexWriter};
 
 use super::document::Document;
+use super::files::Owned;
 use super::partition;
 use super::schema::Layout;
 use crate::durable;
@@ -67,8 +68,6 @@ impl Intake {
             return Ok(());
         }
         self.try_commit(place).map_err(|error| self.failed(error))?;
-        // tantivy renames the file that names its segments after it made the folder durable.
-        durable::sync_folder(&self.folder).map_err(|error| IndexError::io(&self.folder, error))?;
         self.complete_to = place;
         self.has_new = false;
         Ok(())
@@ -97,14 +96,14 @@ fn create(index: &Path, folder: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(super::FOLDER_MODE).create(folder)?;
-    // Readers may not make it (`ReadOnly`).
+    // Readers cannot make it.
     File::create(folder.join(&META_LOCK.filepath))?;
     durable::sync_folder(folder)?;
     durable::sync_folder(index)
 }
 
 fn start(folder: &Path) -> tantivy::Result<(IndexWriter<Document>, u64)> {
-    let files = MmapDirectory::open(folder)?;
+    let files = Owned::open(folder)?;
     let index = match Index::exists(&files)? {
         true => Index::open(files)?,
         false => Index::create(files, Layout::of_this_version().schema.clone(), settings())?,

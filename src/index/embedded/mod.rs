@@ -23,13 +23,13 @@
 mod bounds;
 mod document;
 mod evaluate;
+mod files;
 mod in_flight;
 mod intake;
 mod leaf;
 mod nearest;
 mod partition;
 mod position;
-mod read_only;
 mod schema;
 mod search;
 mod set;

@@ -7,8 +7,8 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Searcher, SegmentReader};
 
 use super::bounds::Span;
 use super::evaluate::Segment;
+use super::files::ReadOnly;
 use super::nearest::{Nearest, Place};
-use super::read_only::ReadOnly;
 use super::schema::{Layout, SEQ, WHEN};
 use super::set::Set;
 use crate::event::Event;
