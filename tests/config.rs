@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use whodid::clock::Clock;
-use whodid::config::alert::{Compare, Measure, When};
+use whodid::config::alert::{Compare, Measure};
 use whodid::config::source::From;
 use whodid::config::{Config, Kind, Machine, example};
 use whodid::event::Family;
+use whodid::schedule::Schedule;
 use whodid::sources::zone::Zone;
 
 /// A machine without anything, all below one folder.
@@ -305,7 +306,7 @@ fn alerts_are_read_with_all_they_can_say() {
     let b = &config.alerts["own/b"];
     assert_eq!(
         b.schedule,
-        When::Cron { fields: "*/10 8-18 * * MON-FRI".into(), zone: "Europe/Berlin".parse().expect("a zone") }
+        Schedule::cron("*/10  8-18 * * MON-FRI", "Europe/Berlin".parse().expect("a zone")).expect("a line")
     );
     assert!(
         matches!(&b.measure, Measure::New { field, known } if field.name() == "who.ip" && known.as_secs() == 30 * 86_400)
@@ -330,7 +331,9 @@ fn alerts_that_could_not_work_are_refused() {
         ),
         (("every = \"5m\"\n", ""), "`every` is missing"),
         (("every = \"5m\"", "every = \"5m\"\ncron = \"* * * * *\""), ":3: both `every` and `cron`"),
-        (("every = \"5m\"", "cron = \"* * * *\""), ":2: `cron`: \"* * * *\" is no line of crontab"),
+        (("every = \"5m\"", "cron = \"* * * *\""), ":2: `cron`: \"* * * *\" has 4 fields instead of five"),
+        (("every = \"5m\"", "cron = \"* 24 * * *\""), ":2: `cron`: the hour 24 is not in 0-23"),
+        (("warn = 1", "warn = 1\ncompare = \"<\"\nby = [\"who.ip\"]"), ":6: `by`: a group without events would fire"),
         (("every = \"5m\"", "every = \"5m\"\ntz = \"UTC\""), "`tz` means nothing here"),
         (("warn = 1", "warn = 1\nfield = \"who.ip\""), ":5: `field` means nothing here"),
         (("warn = 1", "warn = 1\nmeasure = \"distinct\""), "`field` is missing"),

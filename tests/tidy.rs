@@ -15,7 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("durable", &[]),
     ("sources", &["event"]),
     ("query", &["event"]),
-    ("schedule", &["event"]),
+    // Of sources only the zone.
+    ("schedule", &["event", "sources"]),
     ("config", &["event", "clock", "sources", "query", "schedule"]),
     ("collect", &["event", "clock", "sources", "config"]),
     ("trail", &["event", "durable"]),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::fields::FieldRef;
 use crate::query::Query;
-use crate::sources::zone::Zone;
+use crate::schedule::Schedule;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -16,7 +16,7 @@ pub struct Alert {
     pub id: String,
     /// Id of a saved query that is there.
     pub query: String,
-    pub schedule: When,
+    pub schedule: Schedule,
     /// A slot S looks at `when` in (S - window, S].
     pub window: Duration,
     pub measure: Measure,
@@ -32,15 +32,6 @@ pub struct Alert {
     pub lateness: Duration,
     /// Of the file, in lower-case hex.
     pub sha256: String,
-}
-
-/// When it is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum When {
-    /// At the multiples of this span since 1970, at least a second.
-    Every(Duration),
-    /// The five fields of crontab, in this zone.
-    Cron { fields: String, zone: Zone },
 }
 
 /// Which number is made of the events found.
@@ -94,6 +85,11 @@ pub enum BadLimits {
     Order { warn: u64, critical: u64, below: bool },
 }
 
+/// A group without any event has the number zero, and nothing to be known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a group without events would fire, but a group is only seen by its events")]
+pub struct FiresUnseen;
+
 impl Compare {
     pub const ALL: [Self; 6] = [Self::Greater, Self::AtLeast, Self::Less, Self::AtMost, Self::Equal, Self::NotEqual];
 
@@ -135,6 +131,12 @@ impl Limits {
         if is_ordered { Ok(limits) } else { Err(BadLimits::Order { warn, critical, below }) }
     }
 
+    /// Whether they can be held against groups, of which those without events are not seen.
+    pub fn check_groups(self, compare: Compare) -> Result<(), FiresUnseen> {
+        let fires = [self.warn, self.critical].into_iter().flatten().any(|limit| compare.holds(0, limit));
+        if fires { Err(FiresUnseen) } else { Ok(()) }
+    }
+
     fn is_empty(self) -> bool {
         self.warn.is_none() && self.critical.is_none()
     }
@@ -154,8 +156,30 @@ pub enum Channel {
     /// whodid's own log on stderr.
     Log,
     /// A JSON document by POST.
-    Webhook(WebhookUrl),
+    Webhook(Webhook),
 }
+
+/// Where and how a webhook posts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    pub url: WebhookUrl,
+    /// Sent with every request, such as an Authorization.
+    pub headers: Vec<Header>,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// A header of HTTP, whose value may be a secret and is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    name: String,
+    value: String,
+}
+
+/// The text is no header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no header of the form \"Name: value\"")]
+pub struct BadHeader;
 
 /// The address of a webhook; whoever knows it can post there, so it is shown without its path.
 #[derive(Clone, PartialEq, Eq)]
@@ -184,6 +208,35 @@ impl WebhookUrl {
     /// The whole address, for the request alone.
     pub fn secret(&self) -> &str {
         &self.url
+    }
+}
+
+impl Header {
+    /// Reads `Name: value`: a token (RFC 9110 §5.6.2) and visible ASCII.
+    pub fn parse(text: &str) -> Result<Self, BadHeader> {
+        let (name, value) = text.split_once(':').ok_or(BadHeader)?;
+        let value = value.trim_matches(' ');
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_valid = !name.is_empty()
+            && name.bytes().all(is_token)
+            && !value.is_empty()
+            && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if is_valid { Ok(Self { name: name.to_owned(), value: value.to_owned() }) } else { Err(BadHeader) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// For the request alone.
+    pub fn secret(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: …", self.name)
     }
 }
 
@@ -218,6 +271,26 @@ mod tests {
         );
         assert_eq!(Limits::new(None, None, Compare::Greater), Err(BadLimits::Neither));
         assert!(Limits::new(Some(1), None, Compare::Greater).is_ok());
+    }
+
+    #[test]
+    fn groups_that_are_not_there_do_not_fire() {
+        let check = |warn, compare| Limits::new(Some(warn), None, compare).expect("limits").check_groups(compare);
+        assert_eq!(check(1, Compare::AtLeast), Ok(()));
+        assert_eq!(check(0, Compare::AtLeast), Err(FiresUnseen));
+        assert_eq!(check(1, Compare::Less), Err(FiresUnseen));
+        assert_eq!(check(1, Compare::NotEqual), Err(FiresUnseen));
+        assert_eq!(check(1, Compare::Equal), Ok(()));
+    }
+
+    #[test]
+    fn headers_are_read_and_their_values_not_shown() {
+        let header = Header::parse("Authorization: Bearer s3cr3t").expect("valid");
+        assert_eq!((header.name(), header.secret()), ("Authorization", "Bearer s3cr3t"));
+        assert_eq!(format!("{header:?}"), "Authorization: …");
+        for text in ["", "Authorization", ": x", "A:", "A b: x", "A: x\r\nB: y", "Ä: x", "A: ä"] {
+            assert_eq!(Header::parse(text), Err(BadHeader), "{text}");
+        }
     }
 
     #[test]

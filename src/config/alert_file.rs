@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::event::fields::{self, FieldRef};
+use crate::schedule::Schedule;
 use crate::sources::zone::Zone;
 
-use super::alert::{Alert, BadLimits, Channel, Compare, Limits, Measure, Unmatched, When};
+use super::alert::{Alert, BadLimits, Channel, Compare, Limits, Measure, Unmatched};
 use super::channel;
 use super::definitions::Text;
 use super::problem::nearest;
@@ -44,6 +45,15 @@ pub(super) fn read(document: &Document<'_>, id: &str, text: &Text, known: &Known
     {
         top.report_key("within", "`within` must be shorter than `window`", "no start would be old enough to count");
     }
+    if let (Some([_, ..]), Some(compare), Some(limits)) = (by.as_deref(), compare, limits)
+        && let Err(error) = limits.check_groups(compare)
+    {
+        top.report_key(
+            "by",
+            format!("`by`: {error}"),
+            "name each group in a query of its own, with an alert without `by`",
+        );
+    }
     top.finish();
     Some(Alert {
         id: id.to_owned(),
@@ -74,7 +84,7 @@ fn read_query(top: &mut Section<'_, '_>, id: &str, known: &Known<'_>) -> Option<
     Some(query)
 }
 
-fn read_schedule(top: &mut Section<'_, '_>) -> Option<When> {
+fn read_schedule(top: &mut Section<'_, '_>) -> Option<Schedule> {
     match (top.has("every"), top.has("cron")) {
         (true, true) => {
             top.report_key("cron", "both `every` and `cron` say when it is due", "keep one of them");
@@ -84,11 +94,15 @@ fn read_schedule(top: &mut Section<'_, '_>) -> Option<When> {
             None
         }
         (false, true) => {
-            let zone = top.or_default(&TZ);
-            let CronFields(fields) = top.optional(&CRON)?;
-            Some(When::Cron { fields, zone: zone? })
+            let (zone, line) = (top.or_default(&TZ), top.optional(&CRON)?);
+            let schedule = Schedule::cron(&line, zone?);
+            let advice = "minute, hour, day of the month, month, day of the week: \"*/5 * * * *\"";
+            schedule.map_err(|error| top.report_key("cron", format!("`cron`: {error}"), advice)).ok()
         }
-        (_, false) => top.required(&EVERY).map(When::Every),
+        (_, false) => {
+            let schedule = Schedule::every(top.required(&EVERY)?);
+            schedule.map_err(|error| top.report_key("every", format!("`every`: {error}"), "such as \"5m\"")).ok()
+        }
     }
 }
 
@@ -148,24 +162,6 @@ impl Setting for Made {
             Self::New => "new",
             Self::Unmatched => "unmatched",
         })
-    }
-}
-
-/// The five fields of crontab(5), in a form that `schedule` reads.
-struct CronFields(String);
-
-impl Setting for CronFields {
-    const KIND: &'static str = "the five fields of crontab in quotes";
-
-    fn read(value: &toml::de::DeValue<'_>) -> Result<Self, Misread> {
-        let text = value.as_str().ok_or(Misread::Kind)?;
-        let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-        let is_field = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/');
-        if fields.len() != 5 || !text.chars().all(|c| is_field(c) || c == ' ') {
-            let advice = "minute, hour, day of the month, month, day of the week: \"*/5 * * * *\"";
-            return Err(Misread::bad(format!("\"{text}\" is no line of crontab"), advice));
-        }
-        Ok(Self(fields.join(" ")))
     }
 }
 
@@ -230,13 +226,13 @@ static QUERY: Key<String> = Key::optional(
 static EVERY: Key<Duration> =
     Key::optional("every", "\"5m\"", "How often it is evaluated. Either this or `cron` is required.");
 
-static CRON: Key<CronFields> = Key::optional(
+static CRON: Key<String> = Key::optional(
     "cron",
     "\"*/5 * * * *\"",
-    "When it is evaluated: minute, hour, day, month and weekday as in crontab.",
+    "When it is evaluated: minute, hour, day, month and weekday as in crontab, or @hourly, @daily, ….",
 );
 
-static TZ: Key<Zone> = Key::with_default("tz", "\"UTC\"", "The zone of `cron`.");
+static TZ: Key<Zone> = Key::with_default("tz", "\"UTC\"", "The zone of the clock that `cron` means.");
 
 static WINDOW: Key<Duration> =
     Key::required("window", "\"30m\"", "How far back an evaluation looks, by the time of the events.");

@@ -1,8 +1,9 @@
 //! `[[notify]]`: the channels that alerts tell people by.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::alert::{Channel, WebhookUrl};
+use super::alert::{Channel, Header, Webhook, WebhookUrl};
 use super::problem::suggest;
 use super::section::{Key, Section, Shape, Table};
 use super::setting::{At, Misread, Setting};
@@ -32,7 +33,14 @@ pub(super) fn read_all(top: &mut Section<'_, '_>) -> BTreeMap<String, Channel> {
 fn read(section: &mut Section<'_, '_>) -> Option<Channel> {
     match section.required(&TYPE)? {
         Kind::Log => Some(Channel::Log),
-        Kind::Webhook => section.required(&URL).map(Channel::Webhook),
+        Kind::Webhook => {
+            let (url, headers) = (section.required(&URL), section.or_default(&HEADERS));
+            let timeout = section.or_default(&TIMEOUT);
+            if timeout.is_some_and(|timeout| timeout > TIMEOUT_MAX) {
+                section.report_key("timeout", "`timeout` is longer than a minute", "an alert that waits tells nobody");
+            }
+            Some(Channel::Webhook(Webhook { url: url?, headers: headers?, timeout: timeout? }))
+        }
     }
 }
 
@@ -80,11 +88,24 @@ impl Setting for WebhookUrl {
     }
 }
 
+impl Setting for Header {
+    const KIND: &'static str = "a header in quotes";
+
+    fn read(value: &toml::de::DeValue<'_>) -> Result<Self, Misread> {
+        // So is what it holds.
+        Self::parse(value.as_str().ok_or(Misread::Kind)?)
+            .map_err(|error| Misread::bad(error.to_string(), "such as \"Authorization: Bearer …\""))
+    }
+}
+
+/// A receiver that takes longer is as good as none: the message is tried again.
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
 pub(super) static NOTIFY: Table = Table {
     name: "notify",
     shape: Shape::Many,
     doc: "A way to tell people, one table each. `log` is always there.",
-    keys: &[&NAME.declaration, &TYPE.declaration, &URL.declaration],
+    keys: &[&NAME.declaration, &TYPE.declaration, &URL.declaration, &HEADERS.declaration, &TIMEOUT.declaration],
     tables: &[],
 };
 
@@ -97,3 +118,12 @@ static URL: Key<WebhookUrl> = Key::required(
     "\"https://hooks.example.org/whodid\"",
     "Where a webhook posts. Who knows it can post there too: keep this file 0640.",
 );
+
+static HEADERS: Key<Vec<Header>> = Key::with_default(
+    "headers",
+    "[]",
+    "What a webhook sends besides: [\"Authorization: Bearer …\"]. They are not shown anywhere.",
+);
+
+static TIMEOUT: Key<Duration> =
+    Key::with_default("timeout", "\"10s\"", "How long one attempt of a webhook may take, at most a minute.");

@@ -26,6 +26,16 @@ pub enum Utc {
 impl Zone {
     pub const UTC: Self = Self::Named(chrono_tz::UTC);
 
+    /// What the clock on the wall shows.
+    pub fn to_local(self, at: Stamp) -> NaiveDateTime {
+        let utc = at.instant().naive_utc();
+        let offset = match self {
+            Self::Fixed(offset) => offset,
+            Self::Named(tz) => tz.offset_from_utc_datetime(&utc).fix(),
+        };
+        utc.checked_add_offset(offset).unwrap_or(utc)
+    }
+
     pub fn to_utc(self, local: NaiveDateTime) -> Utc {
         match self {
             Self::Fixed(offset) => Utc::One(stamp(local, offset)),
