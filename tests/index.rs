@@ -20,6 +20,8 @@ use crate::generate;
 mod recovery;
 mod speed;
 
+pub(crate) const ORIGIN: &str = "example.org/web-1/test";
+
 /// A trail in memory.
 pub(crate) struct Trail {
     events: Vec<Event>,
@@ -40,6 +42,10 @@ impl Trail {
 }
 
 impl Entries for &Trail {
+    fn origin(&self) -> Result<String, IndexError> {
+        Ok(ORIGIN.to_owned())
+    }
+
     fn acknowledged(&self) -> Result<u64, IndexError> {
         Ok(self.acknowledged.load(Ordering::SeqCst))
     }
@@ -206,7 +212,7 @@ fn answers_as_the_matcher_does_in_every_state() {
     reference.check_many(&mut draw, &searcher, 100);
 
     // Half taken in, the rest not.
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     for upto in [250, 300, 700] {
         trail.acknowledge(upto);
         assert_eq!(writer.catch_up(&&trail, upto).expect("it takes in"), upto);
@@ -226,14 +232,14 @@ fn answers_as_the_matcher_does_in_every_state() {
 
     // Opened again, all taken in.
     trail.acknowledge(2_000);
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     assert_eq!(writer.complete_to(), 700);
     assert_eq!(writer.catch_up(&&trail, size(&trail)).expect("it takes in"), 2_000);
     reference.check_many(&mut draw, &searcher, 300);
 
     // Made anew.
     drop(writer);
-    let mut writer = Writer::rebuild(data.path()).expect("an index");
+    let mut writer = Writer::rebuild(data.path(), ORIGIN).expect("an index");
     reference.check_many(&mut draw, &searcher, 20);
     assert_eq!(writer.catch_up(&&trail, size(&trail)).expect("it takes in"), 2_000);
     reference.check_many(&mut draw, &searcher, 200);
@@ -247,7 +253,7 @@ fn a_reader_beside_the_writer_misses_nothing() {
     let data = data();
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {
-            let mut writer = Writer::open(data.path()).expect("an index");
+            let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
             for upto in (0..=400).step_by(8) {
                 trail.acknowledge(upto);
                 writer.catch_up(&&trail, upto.saturating_sub(4)).expect("it takes in");
@@ -282,7 +288,7 @@ fn odd_values_are_found_exactly() {
     }
     let trail = Trail::new(events);
     let data = data();
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     writer.catch_up(&&trail, 6).expect("it takes in");
     trail.acknowledge(6);
     let searcher = Searcher::open(data.path(), &trail);

@@ -5,6 +5,9 @@ use crate::event::Event;
 
 /// Reads the trail up to its last acknowledged entry, also while its writer runs.
 pub trait Entries: Send + Sync {
+    /// The name of the trail: another trail in the same folder has another.
+    fn origin(&self) -> Result<String, IndexError>;
+
     /// How many entries there are.
     fn acknowledged(&self) -> Result<u64, IndexError>;
 

@@ -7,12 +7,12 @@ use whodid::index::embedded::{Searcher, TAIL_EVENTS_MAX, Writer, folder};
 use whodid::index::{Index as _, IndexError, Search};
 use whodid::query::ast::Ast;
 
-use super::{Draw, Reference, Trail, data, position, put};
+use super::{Draw, ORIGIN, Reference, Trail, data, position, put};
 
 /// An index of everything, and its partitions.
 fn indexed(trail: &Trail) -> (tempfile::TempDir, Vec<PathBuf>) {
     let data = data();
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     writer.catch_up(&trail, trail.events.len() as u64).expect("it takes in");
     let listed = fs::read_dir(folder(data.path())).expect("a folder").map(|entry| entry.expect("readable").path());
     let mut partitions: Vec<PathBuf> = listed.filter(|path| path.is_dir()).collect();
@@ -59,7 +59,7 @@ fn what_is_damaged_is_an_error_until_it_is_made_anew() {
         assert!(error.to_string().contains("whodid index rebuild"), "{what}: {error}");
 
         // Until all is taken in again, the matcher in memory answers for it.
-        let mut writer = Writer::open(data.path()).expect(what);
+        let mut writer = Writer::open(data.path(), ORIGIN).expect(what);
         assert_eq!(writer.complete_to(), 0, "{what}");
         reference.check_many(&mut draw, &searcher, 5);
         writer.catch_up(&&trail, 150).expect(what);
@@ -80,7 +80,7 @@ fn a_position_that_is_lost_costs_time_and_nothing_else() {
             None => fs::remove_file(position(data.path())).expect("removable"),
             Some(text) => put(&position(data.path()), text),
         }
-        let mut writer = Writer::open(data.path()).expect("an index");
+        let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
         writer.catch_up(&&trail, 200).expect("it takes in");
         reference.check_many(&mut draw, &Searcher::open(data.path(), &trail), 10);
     }
@@ -95,14 +95,30 @@ fn an_index_of_more_than_the_trail_has_is_refused_and_made_anew() {
     let searcher = Searcher::open(data.path(), &trail);
     let error = searcher.count(&Search::all(Ast::All)).expect_err("the trail is shorter");
     assert!(error.needs_rebuild(), "{error}");
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     assert_eq!(writer.catch_up(&&trail, 40).expect("it takes in"), 40);
     Reference::new(&trail).check_many(&mut draw, &searcher, 20);
 }
 
+#[test]
+fn an_index_of_another_trail_is_refused_and_made_anew() {
+    let trail = Trail::new(Draw::new().events(30));
+    let data = data();
+    let mut writer = Writer::open(data.path(), "example.org/web-1/before").expect("an index");
+    writer.catch_up(&&trail, 30).expect("it takes in");
+    let searcher = Searcher::open(data.path(), &trail);
+    let error = searcher.count(&Search::all(Ast::All)).expect_err("another trail");
+    assert!(error.needs_rebuild() && error.to_string().contains("another trail"), "{error}");
+    drop(writer);
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+    assert_eq!(writer.complete_to(), 0);
+    writer.catch_up(&&trail, 30).expect("it takes in");
+    Reference::new(&trail).check_many(&mut Draw::new(), &searcher, 20);
+}
+
 fn indexed_few(trail: &Trail) -> (tempfile::TempDir, Writer) {
     let data = data();
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     writer.catch_up(&trail, trail.events.len() as u64).expect("it takes in");
     (data, writer)
 }
@@ -122,7 +138,7 @@ fn a_trail_far_ahead_of_the_index_is_no_answer() {
 fn two_writers_do_not_write_one_partition() {
     let trail = Trail::new(Draw::new().events(5));
     let (data, mut writer) = indexed_few(&trail);
-    let mut other = Writer::open(data.path()).expect("opening reads only");
+    let mut other = Writer::open(data.path(), ORIGIN).expect("opening reads only");
     let more = Trail::new(Draw::new().events(10));
     let error = other.catch_up(&&more, 10).expect_err("the first one holds the partition");
     assert!(matches!(error, IndexError::Busy(_)), "{error}");
@@ -139,7 +155,7 @@ fn two_writers_do_not_write_one_partition() {
 fn entries_out_of_order_are_refused() {
     let events = Draw::new().events(2);
     let data = data();
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     writer.take_in(0, &events[0]).expect("the first");
     writer.take_in(1, &events[1]).expect("the second");
     assert!(matches!(writer.take_in(1, &events[1]), Err(IndexError::Order { seq: 1, next: 2 })));
@@ -149,7 +165,7 @@ fn entries_out_of_order_are_refused() {
 fn partitions_that_vanish_under_the_writer_are_made_anew() {
     let trail = Trail::new(Draw::new().events(200));
     let data = data();
-    let mut writer = Writer::open(data.path()).expect("an index");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
     writer.catch_up(&&trail, 100).expect("it takes in");
     for entry in fs::read_dir(folder(data.path())).expect("a folder") {
         let path = entry.expect("readable").path();

@@ -11,7 +11,7 @@ use whodid::event::{Event, EventId, Family, Lineage, Outcome, Source, Stamp, enc
 use whodid::index::embedded::{Searcher, Writer};
 use whodid::index::{Entries, Index as _, IndexError, Search};
 
-use super::data;
+use super::{ORIGIN, data};
 
 /// A trail in a file, so that its size does not count as memory of the index.
 struct FileTrail {
@@ -42,6 +42,10 @@ impl FileTrail {
 }
 
 impl Entries for &FileTrail {
+    fn origin(&self) -> Result<String, IndexError> {
+        Ok(ORIGIN.to_owned())
+    }
+
     fn acknowledged(&self) -> Result<u64, IndexError> {
         Ok(self.offsets.len() as u64)
     }
@@ -158,7 +162,7 @@ fn events_become_searchable_fast() {
             assert_eq!(read as u64, EVENTS);
         });
         let mut writer = measured("read, decoded and searchable", EVENTS, || {
-            let mut writer = Writer::open(data.path()).expect("an index");
+            let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
             writer.catch_up(&&trail, EVENTS).expect("it takes in");
             writer
         });

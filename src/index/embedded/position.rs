@@ -1,9 +1,9 @@
 //! How far the index is complete, and of which partitions it is made.
 //!
-//! `position` is one JSON object: `{"format":1,"schema":"…","made":"…","complete_to":1841,
-//! "partitions":{"2026-11-20":1841}}`. Every event of the trail before `complete_to` lies in one of
+//! `position` is one JSON object: `{"format":1,"schema":"…","trail":"example.org/web-1/…","made":"…",
+//! "complete_to":1841,"partitions":{"2026-11-20":1841}}`. Every event of the trail before `complete_to` lies in one of
 //! the partitions; the number of a partition is the one of its last commit. `made` is random and new
-//! with each rebuild, `schema` names the form of the documents.
+//! with each rebuild, `schema` names the form of the documents, `trail` is the origin of the trail.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +20,7 @@ use crate::index::{Damage, IndexError};
 pub(super) struct Position {
     format: u32,
     schema: String,
+    trail: String,
     made: String,
     pub(super) complete_to: u64,
     pub(super) partitions: BTreeMap<NaiveDate, u64>,
@@ -31,20 +32,21 @@ const MODE: u32 = 0o640;
 
 impl Position {
     /// That of an index with nothing in it.
-    pub(super) fn start(folder: &Path) -> Result<Self, IndexError> {
+    pub(super) fn start(folder: &Path, origin: &str) -> Result<Self, IndexError> {
         let mut made = [0; 8];
         getrandom::fill(&mut made).map_err(|error| IndexError::io(folder, error.into()))?;
         Ok(Self {
             format: FORMAT,
             schema: Layout::of_this_version().fingerprint.clone(),
+            trail: origin.to_owned(),
             made: data_encoding::HEXLOWER.encode(&made),
             complete_to: 0,
             partitions: BTreeMap::new(),
         })
     }
 
-    /// None where there is no index yet.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, IndexError> {
+    /// That of the index of one trail; None where there is no index yet.
+    pub(super) fn read(folder: &Path, origin: &str) -> Result<Option<Self>, IndexError> {
         let path = folder.join(FILE);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -55,6 +57,9 @@ impl Position {
             serde_json::from_slice(&text).map_err(|error| IndexError::damaged(&path, Damage::Position(error)))?;
         if position.format != FORMAT || position.schema != Layout::of_this_version().fingerprint {
             return Err(IndexError::damaged(path, Damage::Version));
+        }
+        if position.trail != origin {
+            return Err(IndexError::damaged(path, Damage::OtherTrail));
         }
         Ok(Some(position))
     }
@@ -82,20 +87,22 @@ mod tests {
     #[test]
     fn reads_back_what_was_written_and_refuses_the_rest() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(matches!(Position::read(folder.path()), Ok(None)));
-        let mut position = Position::start(folder.path()).expect("a position");
+        assert!(matches!(Position::read(folder.path(), "a"), Ok(None)));
+        let mut position = Position::start(folder.path(), "a").expect("a position");
         position.complete_to = 7;
         for day in ["2026-11-20", "+10000-01-01", "-0001-12-31"] {
             position.partitions.insert(day.parse().expect("a day"), 7);
         }
         position.write(folder.path()).expect("writable");
-        assert_eq!(Position::read(folder.path()).expect("readable"), Some(position.clone()));
+        assert_eq!(Position::read(folder.path(), "a").expect("readable"), Some(position.clone()));
 
+        let error = Position::read(folder.path(), "b").expect_err("another trail");
+        assert!(error.needs_rebuild(), "{error}");
         position.schema = "another".to_owned();
         position.write(folder.path()).expect("writable");
-        let error = Position::read(folder.path()).expect_err("another version");
+        let error = Position::read(folder.path(), "a").expect_err("another version");
         assert!(error.needs_rebuild(), "{error}");
         std::fs::File::create(folder.path().join(FILE)).expect("a file");
-        assert!(Position::read(folder.path()).expect_err("empty").needs_rebuild());
+        assert!(Position::read(folder.path(), "a").expect_err("empty").needs_rebuild());
     }
 }

@@ -68,7 +68,7 @@ impl<E: Entries> Searcher<E> {
 
     fn plan<'s>(&self, search: &'s Search) -> Result<Plan<'s>, IndexError> {
         // In this order: what the index is complete to was acknowledged before.
-        let index = self.opened()?;
+        let index = self.opened(&self.trail.origin()?)?;
         let (complete_to, acknowledged) = (index.complete_to(), self.trail.acknowledged()?);
         if complete_to > acknowledged {
             let damage = Damage::Ahead { index: complete_to, trail: acknowledged };
@@ -82,11 +82,11 @@ impl<E: Entries> Searcher<E> {
     }
 
     /// The partitions as of the newest position; those that did not change stay open.
-    fn opened(&self) -> Result<Opened, IndexError> {
+    fn opened(&self, origin: &str) -> Result<Opened, IndexError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tries = 0;
         loop {
-            let position = Position::read(&self.folder)?;
+            let position = Position::read(&self.folder, origin)?;
             if position == opened.position {
                 return Ok(opened.clone());
             }

@@ -44,6 +44,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 pub struct Writer {
     data: PathBuf,
     folder: PathBuf,
+    origin: String,
     /// As on disk, but for `partitions`, which may be ahead of it.
     position: Position,
     /// The place after the last entry that was taken in.
@@ -57,22 +58,23 @@ pub struct Writer {
 
 impl Writer {
     /// Opens the index of a data folder, or begins one. What does not open is moved aside, and its
-    /// events are taken in again.
-    pub fn open(data: &Path) -> Result<Self, IndexError> {
+    /// events are taken in again; what is an index of another trail than that of `origin` is deleted.
+    pub fn open(data: &Path, origin: &str) -> Result<Self, IndexError> {
         let folder = super::folder(data);
         create_folder(&folder)?;
-        let position = match Position::read(&folder) {
+        let position = match Position::read(&folder, origin) {
             Ok(Some(position)) => checked(data, &folder, position)?,
-            Ok(None) => begin(&folder)?,
+            Ok(None) => begin(&folder, origin)?,
             Err(error) if error.needs_rebuild() => {
                 warn!(%error, "The index is made anew from the trail.");
-                begin(&folder)?
+                begin(&folder, origin)?
             }
             Err(error) => return Err(error),
         };
         Ok(Self {
             data: data.to_owned(),
             folder,
+            origin: origin.to_owned(),
             next: position.complete_to,
             position,
             open: Vec::new(),
@@ -83,11 +85,11 @@ impl Writer {
     }
 
     /// Deletes the index of a data folder and begins one.
-    pub fn rebuild(data: &Path) -> Result<Self, IndexError> {
+    pub fn rebuild(data: &Path, origin: &str) -> Result<Self, IndexError> {
         let folder = super::folder(data);
         create_folder(&folder)?;
-        begin(&folder)?;
-        Self::open(data)
+        begin(&folder, origin)?;
+        Self::open(data, origin)
     }
 
     /// Every event before this place can be found.
@@ -104,8 +106,10 @@ impl Writer {
             Err(error) if error.needs_rebuild() => {
                 warn!(%error, "The index is mended.");
                 *self = match error {
-                    IndexError::Damaged { damage: Damage::Ahead { .. }, .. } => Self::rebuild(&self.data)?,
-                    _ => Self::open(&self.data)?,
+                    IndexError::Damaged { damage: Damage::Ahead { .. }, .. } => {
+                        Self::rebuild(&self.data, &self.origin)?
+                    }
+                    _ => Self::open(&self.data, &self.origin)?,
                 };
                 self.try_catch_up(trail, upto)
             }
@@ -245,8 +249,8 @@ impl Writer {
 }
 
 /// Empties a folder and writes the position of an empty index.
-fn begin(folder: &Path) -> Result<Position, IndexError> {
-    let position = Position::start(folder)?;
+fn begin(folder: &Path, origin: &str) -> Result<Position, IndexError> {
+    let position = Position::start(folder, origin)?;
     // First the position, so that nobody who reads meanwhile believes that the partitions are complete.
     position.write(folder)?;
     for (path, _) in partitions_in(folder)? {
