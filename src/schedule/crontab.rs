@@ -6,8 +6,6 @@
 //!
 //! Not taken: `@reboot` (no time at all), `L`, `W`, `#`, `?` and other extensions.
 
-use std::fmt::Write as _;
-
 /// Which numbers of each field a line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Crontab {
@@ -134,8 +132,8 @@ impl Crontab {
             line.push_str(&field.list(set, |number| number.to_string()));
         }
         let name = |number: u32| WEEKDAY.names.get(number as usize).copied().unwrap_or_default().to_uppercase();
-        // Writing to a String cannot fail.
-        let _ = write!(line, " {}", WEEKDAY.list(weekdays, name));
+        line.push(' ');
+        line.push_str(&WEEKDAY.list(weekdays, name));
         line
     }
 }

@@ -1,0 +1,123 @@
+//! What one event adds to the numbers of an alert: its groups and its values.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::key::Part;
+use super::{Key, Question, Unknown};
+use crate::config::alert::Measure;
+use crate::event::Event;
+use crate::event::fields::{self, FieldRef, Value};
+use crate::index::Hit;
+use crate::query::Subject;
+use crate::query::ast::Ast;
+
+/// One event, seen through an alert.
+#[derive(Debug)]
+pub(super) struct Fact {
+    /// Microseconds since 1970, as indexes compare.
+    pub(super) when: i64,
+    pub(super) seq: u64,
+    pub(super) keys: Vec<Rc<Key>>,
+    /// Values of the measure's field; for a start or finish none stands for an event without the key.
+    pub(super) values: Vec<Option<Rc<str>>>,
+    pub(super) is_start: bool,
+    pub(super) is_finish: bool,
+}
+
+/// Reads facts out of events.
+pub(super) struct Facts<'q> {
+    /// By name.
+    by: Vec<(Arc<str>, &'q FieldRef)>,
+    field: Option<&'q FieldRef>,
+    /// Start and finish.
+    pair: Option<[Ast; 2]>,
+}
+
+/// An event with lists in several fields of `by` belongs to each combination.
+const COMBINATIONS_MAX: usize = 10_000;
+
+impl<'q> Facts<'q> {
+    pub(super) fn new(question: &Question<'q>, pair: Option<[Ast; 2]>) -> Self {
+        let mut by: Vec<(Arc<str>, &FieldRef)> =
+            question.alert.by.iter().map(|field| (field.name().into(), field)).collect();
+        by.sort_by(|a, b| a.0.cmp(&b.0));
+        by.dedup_by(|a, b| a.0 == b.0);
+        let field = match &question.alert.measure {
+            Measure::Count => None,
+            Measure::Distinct(field) | Measure::New { field, .. } => Some(field),
+            Measure::Unmatched(unmatched) => Some(&unmatched.key),
+        };
+        Self { by, field, pair }
+    }
+
+    pub(super) fn of(&self, hit: &Hit) -> Result<Fact, Unknown> {
+        let mut values: Vec<Option<Rc<str>>> = match self.field {
+            Some(field) => values_of(field, &hit.event).into_iter().map(|value| Some(value.into())).collect(),
+            None => Vec::new(),
+        };
+        let (is_start, is_finish) = match &self.pair {
+            Some([start, finish]) => {
+                if values.is_empty() {
+                    values.push(None);
+                }
+                let subject = Subject::new(&hit.event);
+                (subject.matches(start), subject.matches(finish))
+            }
+            None => (true, false),
+        };
+        let keys = self.keys(&hit.event)?;
+        Ok(Fact { when: hit.event.when.micros(), seq: hit.seq, keys, values, is_start, is_finish })
+    }
+
+    fn keys(&self, event: &Event) -> Result<Vec<Rc<Key>>, Unknown> {
+        if self.by.is_empty() {
+            return Ok(vec![Rc::new(Key::Whole)]);
+        }
+        let mut combinations = vec![Vec::with_capacity(self.by.len())];
+        for (name, field) in &self.by {
+            let found = values_of(field, event);
+            let values: Vec<Option<Box<str>>> = match found.is_empty() {
+                true => vec![None],
+                false => found.into_iter().map(Some).collect(),
+            };
+            if combinations.len() * values.len() > COMBINATIONS_MAX {
+                return Err(Unknown::TooMany { what: "groups of one event", most: COMBINATIONS_MAX });
+            }
+            let with = |before: &Vec<Part>, value: &Option<Box<str>>| {
+                let mut combination = before.clone();
+                combination.push(Part { field: Arc::clone(name), value: value.clone() });
+                combination
+            };
+            combinations =
+                combinations.iter().flat_map(|before| values.iter().map(move |value| with(before, value))).collect();
+        }
+        Ok(combinations.into_iter().map(|values| Rc::new(Key::Values(values))).collect())
+    }
+}
+
+/// The different values of a field, as text, as far as engines compare them.
+fn values_of(field: &FieldRef, event: &Event) -> BTreeSet<Box<str>> {
+    let mut found = BTreeSet::new();
+    match field {
+        FieldRef::Known(known) => known.each(event, &mut |value| {
+            found.insert(text(value));
+        }),
+        FieldRef::Detail(path) => fields::each_detail(event, &mut |at, value| {
+            if at == path {
+                found.insert(text(Value::Str(value)));
+            }
+        }),
+    }
+    found
+}
+
+fn text(value: Value<'_>) -> Box<str> {
+    match value {
+        Value::Str(text) => fields::searchable(text).into(),
+        Value::Number(number) => number.to_string().into(),
+        Value::Ip(address) => address.to_canonical().to_string().into(),
+        Value::Time(at) => at.to_string().into(),
+    }
+}
