@@ -7,4 +7,5 @@ mod index;
 mod query;
 mod quickstart;
 mod shipped;
+mod sources;
 mod tidy;

@@ -14,6 +14,7 @@ use super::registry::{Claim, Registry};
 use super::setting::Setting;
 use crate::event::{Event, Family, Lineage};
 use crate::sources::Identity;
+use crate::sources::lines::LINE_BYTES_MAX;
 
 /// A head is at most this much of the first line (DESIGN §10).
 const HEAD_BYTES: usize = 1_024;
@@ -22,7 +23,7 @@ const BLANK_BYTES: usize = 4_096;
 /// A utmp record on most machines; the others' are longer, and their first part is as good a head.
 const UTMP_BYTES: usize = 384;
 /// Where a record's end is not known, it ends within this.
-const RECORD_BYTES: u64 = 64 << 10;
+const RECORD_BYTES: u64 = LINE_BYTES_MAX as u64;
 
 /// What a file turned out to be.
 pub(super) enum Identified {

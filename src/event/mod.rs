@@ -16,6 +16,7 @@ mod fit;
 mod id;
 pub mod own;
 mod stamp;
+pub mod tag;
 pub mod text;
 
 pub use family::Family;

@@ -7,6 +7,10 @@
 //! Invariants, tested for every source: any split of the input gives the same events; every byte of
 //! the input is in the `raw` of some event (blank lines aside); nothing panics.
 
+pub mod ids;
+pub mod lines;
+pub mod plain;
+pub mod syslog;
 pub mod zone;
 
 use crate::event::{Event, Family, Lineage, Source, Stamp};
@@ -61,6 +65,26 @@ pub trait Decoder: Send {
     fn next(&self) -> u64;
 }
 
+/// The decoder of a stream. A family without one gives plain lines, each an `unparsed` event.
+pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
+    match stream.family {
+        Family::Auth => Box::new(syslog::Syslog::new(stream)),
+        Family::Wtmp | Family::Btmp | Family::Cloudtrail | Family::Whodid => Box::new(plain::Plain::new(stream)),
+    }
+}
+
+/// What a file is, by the first [`HEAD_BYTES`] of its unpacked content; its name decides where the
+/// content leaves several.
+pub fn detect(_name: &str, head: &[u8]) -> Option<Family> {
+    if syslog::is_auth(head) {
+        return Some(Family::Auth);
+    }
+    None
+}
+
+/// How much of a file [`detect`] wants to see.
+pub const HEAD_BYTES: u64 = 64 << 10;
+
 impl Stream {
     /// The `source` of an event whose record lies at `pos..next`.
     pub fn source(&self, pos: u64, next: u64) -> Source {
@@ -76,6 +100,25 @@ impl Stream {
             generation,
             pos: Some(pos),
             next: Some(next),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream for tests, in UTC.
+    pub(super) fn stream(family: Family) -> Stream {
+        Stream {
+            name: family.name().to_owned(),
+            family,
+            origin: "test".to_owned(),
+            host: "example".to_owned(),
+            identity: Identity::Place { lineage: Lineage::new("example", family, b"test"), generation: 0 },
+            start: 0,
+            zone: Zone::UTC,
+            year: Year::NotAfter(Stamp::from_unix(1_795_176_000, 0)),
         }
     }
 }

@@ -12,16 +12,14 @@ use super::nearest::{Nearest, Place};
 use super::schema::{Layout, SEQ, WHEN};
 use super::set::Set;
 use crate::event::Event;
+use crate::event::tag::WHEN_SUSPECT;
 use crate::index::{Damage, IndexError, Search};
-
-/// The mark of a `when` that cannot be right.
-const SUSPECT: &str = "when_suspect";
 
 /// The day whose partition holds an event: that of `when`, or of `observed` where `when` cannot be right.
 ///
 /// So a partition may hold times of other days; readers go by the times that are really in it.
 pub(super) fn day_of(event: &Event) -> NaiveDate {
-    if event.tags.iter().any(|tag| tag == SUSPECT) { event.observed.day() } else { event.when.day() }
+    if event.tags.iter().any(|tag| tag == WHEN_SUSPECT) { event.observed.day() } else { event.when.day() }
 }
 
 /// A partition as it was at one commit.
