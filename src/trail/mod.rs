@@ -1,1 +1,28 @@
-//! (being built)
+//! The trail: an append-only log of events, hashed into a Merkle tree and signed. The only truth.
+//!
+//! Line `i` of the segments is entry `i` and leaf `i` of the tree. [`Writer`] is the one process that
+//! appends; [`Reader`] reads up to the last acknowledged entry, also while the writer runs; [`verify`]
+//! believes nothing and needs only a copy of the folder and the public key. The pure parts ([`tree`],
+//! [`note`], [`checkpoint`], [`tile`], [`proof`]) follow C2SP (c2sp.org: signed-note, tlog-checkpoint,
+//! tlog-tiles, tlog-proof). `docs/trail-format.md` has the byte tables and the order of every step.
+//!
+//! Invariants: an entry is acknowledged only when it is on disk; what is signed is never changed,
+//! moved or repaired; a line is hashed as stored and never written anew.
+
+mod error;
+mod line;
+mod origin;
+mod reader;
+mod seen;
+mod verify;
+mod writer;
+
+pub mod tree;
+
+pub use error::{Damage, Holder, TrailError};
+pub use line::{BadLine, Line};
+pub use origin::Mode;
+pub use reader::{Lines, Reader, Stat};
+pub use seen::Seen;
+pub use verify::{Against, Exit, Finding, Report, Signature, verify};
+pub use writer::{Open, Opened, Recovered, Writer};
