@@ -9,3 +9,5 @@ mod quickstart;
 mod shipped;
 mod sources;
 mod tidy;
+mod utmp;
+mod utmp_data;

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod lines;
 pub mod plain;
 pub mod syslog;
+pub mod utmp;
 pub mod zone;
 
 use crate::event::{Event, Family, Lineage, Source, Stamp};
@@ -69,13 +70,17 @@ pub trait Decoder: Send {
 pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
     match stream.family {
         Family::Auth => Box::new(syslog::Syslog::new(stream)),
-        Family::Wtmp | Family::Btmp | Family::Cloudtrail | Family::Whodid => Box::new(plain::Plain::new(stream)),
+        Family::Wtmp | Family::Btmp => Box::new(utmp::Utmp::new(stream)),
+        Family::Cloudtrail | Family::Whodid => Box::new(plain::Plain::new(stream)),
     }
 }
 
 /// What a file is, by the first [`HEAD_BYTES`] of its unpacked content; its name decides where the
 /// content leaves several.
-pub fn detect(_name: &str, head: &[u8]) -> Option<Family> {
+pub fn detect(name: &str, head: &[u8]) -> Option<Family> {
+    if let Some(family) = utmp::family(name, head) {
+        return Some(family);
+    }
     if syslog::is_auth(head) {
         return Some(Family::Auth);
     }

@@ -1,0 +1,101 @@
+//! Real wtmp, utmp and btmp files against what utmpdump(1) says of them, where such files are at hand:
+//! below `WHODID_DATA`, or in `../shared/data`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use whodid::event::{Event, Family, Lineage, Stamp};
+use whodid::sources::zone::Zone;
+use whodid::sources::{self, Identity, Stream, Year};
+
+#[test]
+fn real_files_say_what_utmpdump_says() {
+    let data = std::env::var_os("WHODID_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let files = files(&data);
+    let dumps: Vec<&PathBuf> =
+        files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
+    let (mut read, mut compared) = (0, 0);
+    for path in &files {
+        let name = path.file_name().expect("a file").to_string_lossy();
+        let Ok(bytes) = fs::read(path) else { continue };
+        let Some(family @ (Family::Wtmp | Family::Btmp)) = sources::detect(&name, &bytes) else { continue };
+        let rows: Vec<String> = decode(family, &bytes).iter().flat_map(rows).collect();
+        read += 1;
+        let ending = format!("_{name}.txt");
+        let Some(dump) = dumps.iter().find(|dump| dump.to_string_lossy().ends_with(&ending)) else { continue };
+        let dump = fs::read_to_string(dump).expect("readable");
+        let dump: Vec<String> = dump.lines().map(squeezed).collect();
+        assert_eq!(rows, dump, "{}", path.display());
+        compared += rows.len();
+    }
+    println!("{read} files, {compared} records as utmpdump says");
+}
+
+/// Every file with `utmp` or `tmp.` in its path.
+fn files(data: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![data.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.to_string_lossy().contains("tmp") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn decode(family: Family, bytes: &[u8]) -> Vec<Event> {
+    let observed = Stamp::from_unix(1_795_176_000, 0);
+    let mut decoder = sources::decoder(Stream {
+        name: "data".to_owned(),
+        family,
+        origin: "data".to_owned(),
+        host: "example".to_owned(),
+        identity: Identity::Place { lineage: Lineage::new("example", family, b"data"), generation: 0 },
+        start: 0,
+        zone: Zone::UTC,
+        year: Year::NotAfter(observed),
+    });
+    let mut events = Vec::new();
+    decoder.push(bytes, observed, &mut events);
+    decoder.finish(observed, &mut events);
+    events
+}
+
+/// The event as utmpdump writes its record; zeros are as many empty records as fit.
+fn rows(event: &Event) -> Vec<String> {
+    let bytes = event.raw_base64.as_ref().expect("binary").len() / 4 * 3;
+    if event.what.action == "unparsed" {
+        let empty = "[0] [00000] [] [] [] [] [0.0.0.0] [1970-01-01T00:00:00,000000+00:00]";
+        return vec![empty.to_owned(); bytes / 384];
+    }
+    let utmp = event.detail.get("utmp").expect("a record");
+    let text = |key: &str| utmp.get(key).map_or(String::new(), |value| value.as_str().expect("text").to_owned());
+    let number = |key: &str| utmp.get(key).and_then(|value| value.as_i64()).expect("a number");
+    let addr = Some(text("addr")).filter(|addr| !addr.is_empty()).unwrap_or_else(|| "0.0.0.0".to_owned());
+    vec![format!(
+        "[{}] [{:05}] [{}] [{}] [{}] [{}] [{addr}] [{}]",
+        number("type"),
+        number("pid"),
+        text("id"),
+        text("user"),
+        text("line"),
+        text("host"),
+        event.when.instant().format("%Y-%m-%dT%H:%M:%S,%6f+00:00"),
+    )]
+}
+
+/// A line of utmpdump without the blanks that fill its columns.
+fn squeezed(line: &str) -> String {
+    let mut line = line.to_owned();
+    while line.contains(" ]") {
+        line = line.replace(" ]", "]");
+    }
+    line
+}
