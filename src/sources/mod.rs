@@ -7,6 +7,7 @@
 //! Invariants, tested for every source: any split of the input gives the same events; every byte of
 //! the input is in the `raw` of some event (blank lines aside); nothing panics.
 
+pub mod cloudtrail;
 pub mod ids;
 pub mod lines;
 pub mod plain;
@@ -71,7 +72,8 @@ pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
     match stream.family {
         Family::Auth => Box::new(syslog::Syslog::new(stream)),
         Family::Wtmp | Family::Btmp => Box::new(utmp::Utmp::new(stream)),
-        Family::Cloudtrail | Family::Whodid => Box::new(plain::Plain::new(stream)),
+        Family::Cloudtrail => Box::new(cloudtrail::Cloudtrail::new(stream)),
+        Family::Whodid => Box::new(plain::Plain::new(stream)),
     }
 }
 
@@ -83,6 +85,9 @@ pub fn detect(name: &str, head: &[u8]) -> Option<Family> {
     }
     if syslog::is_auth(head) {
         return Some(Family::Auth);
+    }
+    if cloudtrail::is_cloudtrail(head) {
+        return Some(Family::Cloudtrail);
     }
     None
 }

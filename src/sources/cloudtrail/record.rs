@@ -1,0 +1,59 @@
+//! One record as an event.
+//!
+//! The record itself stays in `raw`, byte for byte, and is what `detail.cloudtrail` is read from; here
+//! only the fields are filled that events of all families share.
+
+use serde_json::Value;
+
+use super::tree::text;
+use super::what::what;
+use super::who::who;
+use crate::event::{Event, EventId, Outcome, Source, Stamp, Where, tag};
+use crate::sources::plain::UNPARSED;
+
+/// The event of a record that was parsed.
+pub(super) fn event(record: &Value, id: EventId, observed: Stamp, source: Source) -> Event {
+    let action = text(record, "eventName");
+    let action = action.as_deref().unwrap_or(UNPARSED);
+    let claimed = text(record, "eventTime").and_then(|text| instant(&text));
+    let mut event = Event::new(id, action, claimed.unwrap_or(observed), observed, source);
+    if claimed.is_none() {
+        event.tag(tag::WHEN_GUESSED);
+    }
+    event.judge_when();
+    (event.outcome, event.reason) = outcome(record, action);
+    event.who = who(record);
+    event.what = what(record, action, event.outcome);
+    event.place = Where {
+        account: text(record, "recipientAccountId").or_else(|| text(record, "userIdentity.accountId")),
+        region: text(record, "awsRegion"),
+        ..Where::default()
+    };
+    event
+}
+
+/// Exports by other tools write a blank for the `T` and leave out the `Z`; CloudTrail's times are UTC.
+fn instant(text: &str) -> Option<Stamp> {
+    Stamp::parse(text).or_else(|| Stamp::parse(&format!("{}Z", text.replacen(' ', "T", 1))))
+}
+
+/// Whether it was done, and if not, why.
+fn outcome(record: &Value, action: &str) -> (Outcome, Option<String>) {
+    let (code, message) = (text(record, "errorCode"), text(record, "errorMessage"));
+    let reason = match (code, message) {
+        (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+        (code, message) => code.or(message),
+    };
+    if reason.is_some() {
+        return (Outcome::Failure, reason);
+    }
+    // Signing in has no error code: the response holds a word under the call's own name.
+    let word = record.get("responseElements").and_then(|response| response.get(action)).and_then(Value::as_str);
+    let outcome = match word {
+        Some("Failure") => Outcome::Failure,
+        Some("Success") => Outcome::Success,
+        _ if matches!(action, "ConsoleLogin" | UNPARSED) => Outcome::Unknown,
+        _ => Outcome::Success,
+    };
+    (outcome, None)
+}

@@ -1,0 +1,151 @@
+//! What was called, and what it was done to.
+
+use serde_json::Value;
+
+use super::exposure::exposes;
+use super::tree::{first_text, text};
+use crate::event::{Named, Outcome, What};
+
+/// The call and its object; what it let in, if it succeeded.
+pub(super) fn what(record: &Value, action: &str, outcome: Outcome) -> What {
+    let provider = text(record, "eventSource");
+    let service = provider.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
+    let (target, group) = if service == "iam" { (iam_user(record), iam_group(record)) } else { (None, None) };
+    What {
+        action: action.to_owned(),
+        category: category(record, service, action).map(str::to_owned).into_iter().collect(),
+        object: object(record),
+        command: None,
+        target,
+        group,
+        exposes: if outcome == Outcome::Success { exposes(record) } else { Vec::new() },
+        provider,
+    }
+}
+
+/// The ECS category: by service, and for EC2, S3 and STS by the name of the call.
+fn category(record: &Value, service: &str, action: &str) -> Option<&'static str> {
+    match service {
+        "signin" | "sso-oauth" => Some("authentication"),
+        "sso" if SIGN_IN.iter().any(|name| action.starts_with(name)) => Some("authentication"),
+        "sts" if SIGN_IN.iter().any(|name| action.starts_with(name)) => Some("authentication"),
+        "iam" | "sso" | "sso-directory" | "identitystore" | "organizations" => Some("iam"),
+        "ec2" if NETWORK.iter().any(|part| action.contains(part)) => Some("network"),
+        "s3" if action.ends_with("Object") => Some("file"),
+        _ if text(record, "readOnly").as_deref() == Some("true") => None,
+        _ if READING.iter().any(|name| action.starts_with(name)) => None,
+        _ => Some("configuration"),
+    }
+}
+
+const SIGN_IN: &[&str] =
+    &["AssumeRole", "AssumeRoot", "GetSessionToken", "GetFederationToken", "Authenticate", "Federate", "CreateToken"];
+
+const NETWORK: &[&str] = &[
+    "SecurityGroup",
+    "NetworkAcl",
+    "NetworkInterface",
+    "Vpc",
+    "Vpn",
+    "Subnet",
+    "Route",
+    "Gateway",
+    "Address",
+    "FlowLogs",
+    "TransitGateway",
+];
+
+/// Old records lack `readOnly`.
+const READING: &[&str] = &["Get", "List", "Describe", "Head", "Lookup"];
+
+/// The one thing the call was about: by what requests and responses name it, the most particular first.
+fn object(record: &Value) -> Option<String> {
+    let (request, response) = (parameters(record), response(record));
+    if let (Some(bucket), Some(key)) = (text(request, "bucketName"), text(request, "key")) {
+        return Some(format!("{bucket}/{key}"));
+    }
+    let named = OBJECTS.iter().find_map(|path| text(request, path).or_else(|| text(response, path)));
+    named.or_else(|| first_text(record, &["resources.ARN", "resources.arn"]))
+}
+
+const OBJECTS: &[&str] = &[
+    // Network and machines.
+    "groupId",
+    "ModifySecurityGroupRulesRequest.GroupId",
+    "instanceId",
+    "instancesSet.items.instanceId",
+    "networkAclId",
+    "routeTableId",
+    "networkInterfaceId",
+    "allocationId",
+    "volumeId",
+    "snapshotId",
+    "imageId",
+    "subnetId",
+    "vpcId",
+    "vpc.vpcId",
+    // Data and secrets.
+    "bucketName",
+    "dBInstanceIdentifier",
+    "dBSnapshotIdentifier",
+    "dBClusterIdentifier",
+    "dBSecurityGroupName",
+    "tableName",
+    "secretId",
+    "keyId",
+    "keyMetadata.keyId",
+    // Identities: users and groups are in `what.target` and `what.group` too.
+    "roleName",
+    "roleArn",
+    "policyArn",
+    "policyName",
+    "accessKey.accessKeyId",
+    "accessKeyId",
+    "serialNumber",
+    "instanceProfileName",
+    "groupName",
+    "userName",
+    // The rest.
+    "functionName",
+    "stackName",
+    "clusterName",
+    "repositoryName",
+    "logGroupName",
+    "queueUrl",
+    "topicArn",
+    "detectorId",
+    "trailName",
+    "trailARN",
+    "domainName",
+    "hostedZoneId",
+    "distributionId",
+    "certificateArn",
+    "resourceArn",
+    "resourceName",
+    "arn",
+    "name",
+];
+
+fn iam_user(record: &Value) -> Option<Named> {
+    let (request, response) = (parameters(record), response(record));
+    let name = text(request, "userName").or_else(|| first_text(response, &["user.userName", "accessKey.userName"]));
+    named(name, text(response, "user.userId"))
+}
+
+fn iam_group(record: &Value) -> Option<Named> {
+    let (request, response) = (parameters(record), response(record));
+    let name = text(request, "groupName").or_else(|| text(response, "group.groupName"));
+    named(name, text(response, "group.groupId"))
+}
+
+fn named(name: Option<String>, id: Option<String>) -> Option<Named> {
+    (name.is_some() || id.is_some()).then_some(Named { name, id })
+}
+
+fn parameters(record: &Value) -> &Value {
+    record.get("requestParameters").unwrap_or(&Value::Null)
+}
+
+fn response(record: &Value) -> &Value {
+    record.get("responseElements").unwrap_or(&Value::Null)
+}
