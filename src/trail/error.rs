@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Mode;
+use super::note::NoteError;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +29,7 @@ pub enum TrailError {
     Full { path: PathBuf, source: io::Error },
 
     // Do not go on with this folder: a human decides.
-    #[error("{path}: {damage}; this lies below what was signed and is not repaired")]
+    #[error("{path}: {damage}; this is not repaired, so that no change goes unseen: `whodid trail verify` tells more")]
     Damaged { path: PathBuf, damage: Damage },
     #[error(
         "rolled back: {path} is signed up to entry {have}, but up to {known} was signed before \
@@ -62,14 +63,45 @@ pub struct Holder {
 pub enum Damage {
     #[error("the file is missing")]
     Missing,
-    #[error("the file cannot be read as what it is ({0})")]
+    #[error("it cannot be read as what it is ({0})")]
     Malformed(&'static str),
+    #[error("entry {seq} at byte {byte} is not what was signed")]
+    Changed { seq: u64, byte: u64 },
+    #[error("it ends before entry {seq}, and {size} were signed")]
+    Cut { seq: u64, size: u64 },
+    #[error("entry {seq} should follow here, but the next one is {found}")]
+    Hole { seq: u64, found: u64 },
+    #[error("entry {seq} is no event that this version can read ({reason})")]
+    Entry { seq: u64, reason: String },
+    #[error("the hashes do not add up to what was signed")]
+    Root,
+    #[error("what it signs is not the tree that was signed before, of {size} entries")]
+    Forked { size: u64 },
+    #[error("it cannot be believed: {0}")]
+    Note(NoteError),
 }
 
 impl TrailError {
     /// The same call may be made again, and nothing was lost.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Full { .. })
+    }
+
+    pub(super) fn missing(path: impl Into<PathBuf>) -> Self {
+        Self::Damaged { path: path.into(), damage: Damage::Missing }
+    }
+
+    pub(super) fn malformed(path: &Path, what: &'static str) -> Self {
+        Self::Damaged { path: path.to_owned(), damage: Damage::Malformed(what) }
+    }
+
+    pub(super) fn damaged(path: impl Into<PathBuf>, damage: Damage) -> Self {
+        Self::Damaged { path: path.into(), damage }
+    }
+
+    /// After it nobody knows what is on disk, so it is never tried again.
+    pub(super) fn sync(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Sync { path: path.into(), source }
     }
 
     /// Sorts an error of the system by what the caller can do about it.

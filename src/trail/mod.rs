@@ -9,14 +9,31 @@
 //! Invariants: an entry is acknowledged only when it is on disk; what is signed is never changed,
 //! moved or repaired; a line is hashed as stored and never written anew.
 
+mod acknowledged;
+mod blob;
 mod error;
+mod keys;
+mod layout;
 mod line;
+mod lock;
+mod opening;
 mod origin;
 mod reader;
 mod seen;
+mod segment;
+mod tiles;
 mod verify;
 mod writer;
 
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod tests;
+
+pub mod checkpoint;
+pub mod note;
+pub mod proof;
+pub mod tile;
 pub mod tree;
 
 pub use error::{Damage, Holder, TrailError};

@@ -1,18 +1,39 @@
-//! (being built)
+//! Reading, without a lock, up to what is acknowledged, also while the writer runs.
+//!
+//! [`Reader::lines`] goes forward through the segments; [`Reader::event`] finds one entry, and where a
+//! full tile has its hash, compares: what is shown is what was signed, or an error.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Mode, TrailError};
+use super::checkpoint::{self, Checkpoint};
+use super::error::Damage;
+use super::layout::{self, Layout};
+use super::origin::Origin;
+use super::segment::{self, Cursor, Segment, Step};
+use super::tile::WIDTH;
+use super::tiles::Tiles;
+use super::{Mode, TrailError, acknowledged, blob, keys, tree};
 use crate::event::{Event, Stamp};
 
 /// Reads a trail up to its last acknowledged entry, without a lock.
 #[derive(Debug)]
-pub struct Reader {}
+pub struct Reader {
+    layout: Layout,
+    origin: Origin,
+    tiles: Tiles,
+    /// By their first entry; opened when they are needed.
+    segments: Mutex<BTreeMap<u64, Arc<Segment>>>,
+}
 
 /// Lines of the trail in order, read in large pieces.
 #[derive(Debug)]
 pub struct Lines<'r> {
-    _reader: &'r Reader,
+    reader: &'r Reader,
+    cursor: Option<Cursor>,
+    next: u64,
+    upto: u64,
 }
 
 /// Facts about a trail.
@@ -34,47 +55,153 @@ pub struct Stat {
     pub last: Option<Event>,
 }
 
+/// Open files of segments that were read last.
+const OPEN_MAX: usize = 64;
+
 impl Reader {
     /// Opens the trail of a data folder.
-    pub fn open(_data: &Path) -> Result<Self, TrailError> {
-        todo!()
+    pub fn open(data: &Path) -> Result<Self, TrailError> {
+        let layout = Layout::new(data);
+        let origin = Origin::read(&layout)?.ok_or_else(|| TrailError::NoTrail(data.to_owned()))?;
+        Ok(Self { tiles: Tiles::new(&layout), layout, origin, segments: Mutex::default() })
     }
 
     pub fn origin(&self) -> &str {
-        todo!()
+        &self.origin.origin
     }
 
     pub fn mode(&self) -> Mode {
-        todo!()
+        self.origin.mode
     }
 
     /// How many entries are acknowledged, as of this call.
     pub fn acknowledged(&self) -> Result<u64, TrailError> {
-        todo!()
+        match acknowledged::read(&self.layout)? {
+            Some(size) => Ok(size),
+            // In a copy without it: what was signed is there.
+            None => Ok(self.checkpoint()?.size),
+        }
+    }
+
+    /// The first entry of the newest segment, which begins with all that a start must know.
+    pub fn newest_segment(&self) -> Result<u64, TrailError> {
+        segment::list(&self.layout)?.last().copied().ok_or_else(|| TrailError::missing(self.layout.segment(0)))
     }
 
     /// The exact bytes of an entry, without the LF.
-    pub fn line(&self, _seq: u64) -> Result<Vec<u8>, TrailError> {
-        todo!()
+    pub fn line(&self, seq: u64) -> Result<Vec<u8>, TrailError> {
+        let size = self.acknowledged()?;
+        if seq >= size {
+            return Err(TrailError::Beyond { seq, size });
+        }
+        let segment = self.segment_of(seq)?;
+        let width = WIDTH as u64;
+        let proven = seq / width < self.checkpoint()?.size / width;
+        let (byte, line) = find(&segment, seq)?;
+        if !proven || tree::leaf(&line) == self.tiles.leaf(seq)? {
+            return Ok(line);
+        }
+        // Perhaps only the cache of starts is wrong.
+        segment.forget();
+        let (at, line) = find(&segment, seq)?;
+        match at != byte && tree::leaf(&line) == self.tiles.leaf(seq)? {
+            true => Ok(line),
+            false => Err(TrailError::damaged(&segment.path, Damage::Changed { seq, byte: at })),
+        }
     }
 
     /// An entry as event, with the bytes of a record that lies in a blob back in `raw`.
-    pub fn event(&self, _seq: u64) -> Result<Event, TrailError> {
-        todo!()
+    pub fn event(&self, seq: u64) -> Result<Event, TrailError> {
+        let line = self.line(seq)?;
+        self.decode(seq, &line)
     }
 
     /// The entries from one on as they are stored, up to what is acknowledged as of this call.
-    pub fn lines(&self, _from: u64) -> Result<Lines<'_>, TrailError> {
-        todo!()
+    pub fn lines(&self, from: u64) -> Result<Lines<'_>, TrailError> {
+        Ok(Lines { reader: self, cursor: None, next: from, upto: self.acknowledged()? })
     }
 
     /// The same as events, as [`Self::event`] gives them.
-    pub fn scan(&self, _from: u64) -> Result<impl Iterator<Item = Result<(u64, Event), TrailError>> + '_, TrailError> {
-        Ok(std::iter::empty())
+    pub fn scan(&self, from: u64) -> Result<impl Iterator<Item = Result<(u64, Event), TrailError>> + '_, TrailError> {
+        let mut lines = self.lines(from)?;
+        Ok(std::iter::from_fn(move || match lines.next() {
+            Ok(Some((seq, line))) => Some(self.decode(seq, line).map(|event| (seq, event))),
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }))
     }
 
     pub fn stat(&self) -> Result<Stat, TrailError> {
-        todo!()
+        let checkpoint = self.checkpoint()?;
+        let firsts = segment::list(&self.layout)?;
+        let mut bytes = 0;
+        for first in &firsts {
+            bytes += self.open_segment(*first)?.bytes()?;
+        }
+        let size = self.acknowledged()?;
+        let at = |seq: Option<u64>| seq.map(|seq| self.event(seq)).transpose();
+        Ok(Stat {
+            origin: self.origin.origin.clone(),
+            mode: self.origin.mode,
+            made: self.origin.made,
+            size,
+            signed: checkpoint.size,
+            root: checkpoint.root.to_string(),
+            segments: firsts.len() as u64,
+            bytes,
+            first: at((size > 0).then_some(0))?,
+            last: at(size.checked_sub(1))?,
+        })
+    }
+
+    /// Where the public key of this trail and the last checkpoint that was signed lie, on the machine that signs.
+    pub fn key_places(&self, keys: &Path) -> (PathBuf, PathBuf) {
+        keys::public_places(keys, &self.origin)
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint, TrailError> {
+        let path = self.layout.checkpoint();
+        let bytes = layout::read_small(&path, checkpoint::BYTES_MAX)?.ok_or_else(|| TrailError::missing(&path))?;
+        let parsed = Checkpoint::parse_note(&bytes).map_err(|error| TrailError::damaged(path, Damage::Note(error)))?;
+        Ok(parsed.0)
+    }
+
+    fn decode(&self, seq: u64, line: &[u8]) -> Result<Event, TrailError> {
+        let mut event = Event::decode(line).map_err(|error| {
+            TrailError::damaged(self.layout.segments(), Damage::Entry { seq, reason: error.to_string() })
+        })?;
+        blob::restore(&self.layout, &mut event)?;
+        Ok(event)
+    }
+
+    /// The segment that holds an entry.
+    fn segment_of(&self, seq: u64) -> Result<Arc<Segment>, TrailError> {
+        let firsts = segment::list(&self.layout)?;
+        let first = firsts.iter().rev().find(|first| **first <= seq).copied();
+        self.open_segment(first.ok_or_else(|| TrailError::missing(self.layout.segment(0)))?)
+    }
+
+    fn open_segment(&self, first: u64) -> Result<Arc<Segment>, TrailError> {
+        let mut open = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = open.get(&first) {
+            return Ok(Arc::clone(segment));
+        }
+        let segment = Arc::new(Segment::open(&self.layout, first)?);
+        if open.len() >= OPEN_MAX {
+            open.clear();
+        }
+        open.insert(first, Arc::clone(&segment));
+        Ok(segment)
+    }
+}
+
+/// Where an entry begins, and its bytes.
+fn find(segment: &Arc<Segment>, seq: u64) -> Result<(u64, Vec<u8>), TrailError> {
+    let cut = || TrailError::damaged(&segment.path, Damage::Cut { seq, size: seq + 1 });
+    let start = segment.find(seq)?.ok_or_else(cut)?;
+    match Cursor::new(segment, start).next()? {
+        Step::Line(at, line) => Ok((at, line.to_vec())),
+        Step::Torn(_) | Step::End(_) => Err(cut()),
     }
 }
 
@@ -82,6 +209,29 @@ impl Lines<'_> {
     /// The next entry and its place; `None` at the end.
     #[expect(clippy::should_implement_trait, reason = "it lends from its buffer, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<(u64, &[u8])>, TrailError> {
-        todo!()
+        if self.next >= self.upto {
+            return Ok(None);
+        }
+        let seq = self.next;
+        self.next += 1;
+        if self.cursor.as_mut().is_none_or(Cursor::is_at_end) {
+            self.cursor = Some(self.enter(seq)?);
+        }
+        let cut = TrailError::damaged(self.reader.layout.segments(), Damage::Cut { seq, size: self.upto });
+        match self.cursor.as_mut().map(Cursor::next).transpose()? {
+            Some(Step::Line(_, line)) => Ok(Some((seq, line))),
+            _ => Err(cut),
+        }
+    }
+
+    /// The segment in which an entry lies: at its beginning, but for the first that is asked for.
+    fn enter(&self, seq: u64) -> Result<Cursor, TrailError> {
+        let segment = self.reader.segment_of(seq)?;
+        if self.cursor.is_some() && segment.first != seq {
+            return Err(TrailError::damaged(&segment.path, Damage::Hole { seq, found: segment.first }));
+        }
+        let cut = || TrailError::damaged(&segment.path, Damage::Cut { seq, size: self.upto });
+        let start = segment.find(seq)?.ok_or_else(cut)?;
+        Ok(Cursor::new(&segment, start))
     }
 }

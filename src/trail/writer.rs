@@ -1,10 +1,31 @@
-//! (being built)
+//! The one process that appends.
+//!
+//! One group of entries: blobs, then the lines in one write at the end of the newest segment, then
+//! `fdatasync`, then the number of acknowledged entries. One signature: tiles, checkpoint, second
+//! memory, each durable before the next. Every step can be made again after a full disk.
+//!
+//! Invariants: what is acknowledged is on disk; every segment but the newest is signed to its end;
+//! after an error that leaves the disk unknown nothing is written any more.
 
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
-use super::{Line, Mode, TrailError};
-use crate::event::Stamp;
+use super::acknowledged::Acknowledged;
+use super::checkpoint::Checkpoint;
+use super::keys::Keys;
+use super::layout::{FILE_MODE, Layout};
+use super::lock::Lock;
+use super::opening;
+use super::segment::BLOCK_LINES;
+use super::tile::{self, Edge};
+use super::tiles::{Filled, Tiles};
+use super::tree::Hash;
+use super::{Line, Mode, TrailError, blob};
+use crate::durable;
+use crate::event::{Oversized, Stamp};
 
 /// How to open a trail for writing.
 #[derive(Debug, Clone)]
@@ -26,7 +47,7 @@ pub struct Open {
 /// What was found when a trail was opened.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// There was none: the caller appends `trail.genesis` first.
+    /// Nothing is in it: the caller appends `trail.genesis` first.
     pub is_new: bool,
     pub origin: String,
     /// How many entries there are; all of them are durable.
@@ -53,7 +74,47 @@ pub struct Recovered {
 
 /// The one process that appends. Dropping it frees the trail for another; it does not sign.
 #[derive(Debug)]
-pub struct Writer {}
+pub struct Writer {
+    pub(super) layout: Layout,
+    pub(super) keys: Keys,
+    pub(super) segment_bytes: u64,
+    pub(super) tail: Tail,
+    pub(super) acknowledged: Acknowledged,
+    /// What readers were told.
+    pub(super) told: u64,
+    /// The tree over all durable entries.
+    pub(super) edge: Edge,
+    pub(super) tiles: Tiles,
+    /// Full tiles that are not written yet.
+    pub(super) full: Vec<Filled>,
+    pub(super) signed: u64,
+    pub(super) pending: Pending,
+    /// An error left the disk in an unknown state.
+    pub(super) is_stopped: bool,
+    pub(super) _lock: Lock,
+}
+
+/// The newest segment.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) first: u64,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    /// Where the next line goes.
+    pub(super) end: u64,
+    /// The cache of starts; none when it could not be written, which costs readers time and nothing else.
+    pub(super) starts: Option<File>,
+}
+
+/// Entries that are not durable yet.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    bytes: Vec<u8>,
+    /// Of each line, where its successor begins in `bytes`.
+    ends: Vec<usize>,
+    leaves: Vec<Hash>,
+    blobs: Vec<Oversized>,
+}
 
 impl Open {
     /// The usual settings: a live trail with segments of the normal size.
@@ -75,67 +136,186 @@ impl Writer {
     /// A segment that has reached this size is followed by a new one.
     pub const SEGMENT_BYTES: u64 = 256 << 20;
 
-    /// Takes the lock, checks the folder against what was signed, recovers what lies beyond that.
-    pub fn open(_open: Open) -> Result<(Self, Opened), TrailError> {
-        todo!()
-    }
-
     pub fn origin(&self) -> &str {
-        todo!()
+        self.keys.signer.name()
     }
 
     /// The public key in the form `trail verify` takes.
     pub fn verifier_key(&self) -> String {
-        todo!()
+        self.keys.verifier.to_string()
     }
 
     /// The place that the next appended line gets: for ids of our own events.
     pub fn next_seq(&self) -> u64 {
-        todo!()
+        self.edge.size() + self.pending.leaves.len() as u64
     }
 
     /// How many entries are durable.
     pub fn acknowledged(&self) -> u64 {
-        todo!()
+        self.told
     }
 
     /// How many entries are signed.
     pub fn signed(&self) -> u64 {
-        todo!()
+        self.signed
     }
 
     /// Takes lines in; they are durable only after [`Self::commit`]. Returns their places.
-    pub fn append(&mut self, _lines: Vec<Line>) -> Result<std::ops::Range<u64>, TrailError> {
-        todo!()
+    pub fn append(&mut self, lines: Vec<Line>) -> Result<Range<u64>, TrailError> {
+        self.go_on()?;
+        let first = self.next_seq();
+        for line in lines {
+            self.pending.bytes.extend_from_slice(&line.bytes);
+            self.pending.bytes.push(b'\n');
+            self.pending.ends.push(self.pending.bytes.len());
+            self.pending.leaves.push(line.leaf);
+            self.pending.blobs.extend(line.blob);
+        }
+        Ok(first..self.next_seq())
     }
 
     /// Bytes taken in and not yet committed.
     pub fn pending_bytes(&self) -> usize {
-        todo!()
+        self.pending.bytes.len()
     }
 
     /// Writes what was appended, makes it durable, and acknowledges it to readers. Returns how many
     /// entries are acknowledged. On [`TrailError::Full`] call again when there is room: nothing is lost.
     pub fn commit(&mut self) -> Result<u64, TrailError> {
-        todo!()
+        self.go_on()?;
+        let done = self.write_pending();
+        self.stopping(done)?;
+        Ok(self.told)
     }
 
     /// The segment has its size: after the next commit call [`Self::roll`], then append the positions.
     pub fn wants_new_segment(&self) -> bool {
-        todo!()
+        self.tail.end >= self.segment_bytes
     }
 
-    /// Commits, and begins a new segment.
+    /// Commits, signs, and begins a new segment.
     pub fn roll(&mut self) -> Result<(), TrailError> {
-        todo!()
+        self.commit()?;
+        self.sign()?;
+        if self.tail.first < self.told {
+            let tail = Tail::create(&self.layout, self.told);
+            self.tail = self.stopping(tail)?;
+        }
+        Ok(())
     }
 
-    /// Signs all acknowledged entries: tiles, then the checkpoint, then the second place, each durable
+    /// Signs all acknowledged entries: tiles, then the checkpoint, then the second memory, each durable
     /// before the next. Does nothing when there is nothing new. Returns the signed size.
     pub fn sign(&mut self) -> Result<u64, TrailError> {
-        todo!()
+        self.go_on()?;
+        if self.signed < self.edge.size() {
+            let done = self.sign_edge();
+            self.stopping(done)?;
+        }
+        Ok(self.signed)
+    }
+
+    fn write_pending(&mut self) -> Result<(), TrailError> {
+        while let Some(blob) = self.pending.blobs.last() {
+            blob::keep(&self.layout, blob)?;
+            self.pending.blobs.pop();
+        }
+        if !self.pending.leaves.is_empty() {
+            self.tail.write(&self.pending.bytes)?;
+            self.take_in();
+        }
+        // What is durable is told even if the number could not be written the last time.
+        if self.told < self.edge.size() {
+            self.acknowledged.tell(self.edge.size())?;
+            self.told = self.edge.size();
+        }
+        Ok(())
+    }
+
+    /// What is durable goes into the tree.
+    fn take_in(&mut self) {
+        let Self { pending, edge, full, tail, .. } = self;
+        tail.remember(edge.size(), pending);
+        for leaf in pending.leaves.drain(..) {
+            let pushed = edge.push(leaf, |tile, hashes| {
+                full.push((tile, tile::to_bytes(hashes)));
+                Ok::<_, std::convert::Infallible>(())
+            });
+            pushed.unwrap_or_else(|never| match never {});
+        }
+        tail.end += pending.bytes.len() as u64;
+        pending.bytes.clear();
+        pending.ends.clear();
+    }
+
+    fn sign_edge(&mut self) -> Result<(), TrailError> {
+        let size = self.edge.size();
+        let edge = self.edge.partial().map(|(tile, hashes)| (tile, tile::to_bytes(hashes)));
+        let tiles: Vec<Filled> = self.full.iter().cloned().chain(edge).collect();
+        self.tiles.write(&tiles)?;
+        let checkpoint = Checkpoint { origin: self.origin().to_owned(), size, root: self.edge.root() };
+        write_checkpoint(&self.layout, &self.keys, &checkpoint)?;
+        self.tiles.drop_outgrown(self.signed, size);
+        self.full.clear();
+        self.signed = size;
+        Ok(())
+    }
+
+    fn go_on(&self) -> Result<(), TrailError> {
+        if self.is_stopped { Err(TrailError::Stopped) } else { Ok(()) }
+    }
+
+    /// Every error but a full disk is the last: what is on disk is unknown.
+    fn stopping<T>(&mut self, done: Result<T, TrailError>) -> Result<T, TrailError> {
+        self.is_stopped = done.as_ref().is_err_and(|error| !error.is_retryable());
+        done
     }
 }
 
-#[expect(dead_code, reason = "(being built)")]
-fn unused(_: &Path, _: Range<u64>) {}
+/// The checkpoint, then the second memory of it.
+pub(super) fn write_checkpoint(layout: &Layout, keys: &Keys, checkpoint: &Checkpoint) -> Result<(), TrailError> {
+    let path = layout.checkpoint();
+    let signed = checkpoint.sign(&keys.signer).map_err(|error| TrailError::io(&path, io::Error::other(error)))?;
+    durable::replace(&path, signed.as_bytes(), FILE_MODE).map_err(|error| TrailError::io(path, error))?;
+    keys.remember(&signed)
+}
+
+impl Tail {
+    /// A new segment; one of that name that is there already is empty.
+    pub(super) fn create(layout: &Layout, first: u64) -> Result<Self, TrailError> {
+        let path = layout.segment(first);
+        let file = super::layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
+        file.sync_all().map_err(|error| TrailError::sync(&path, error))?;
+        durable::sync_folder(&layout.segments()).map_err(|error| TrailError::sync(&path, error))?;
+        let starts = opening::cache(layout, first, &[]).ok();
+        Ok(Self { first, path, file, end: 0, starts })
+    }
+
+    /// Writes lines at the end and makes them durable.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), TrailError> {
+        if let Err(error) = self.file.write_all_at(bytes, self.end) {
+            let error = TrailError::io(&self.path, error);
+            if error.is_retryable() {
+                // Gives back what the half of it took; whether it works or not, it is written anew.
+                self.file.set_len(self.end).unwrap_or_default();
+            }
+            return Err(error);
+        }
+        self.file.sync_data().map_err(|error| TrailError::sync(&self.path, error))
+    }
+
+    /// Adds the starts of every 256th of the lines that were just written to the cache.
+    fn remember(&mut self, seq: u64, pending: &Pending) {
+        let starts = std::iter::once(0).chain(pending.ends.iter().copied());
+        let starts: Vec<u8> = (seq - self.first..)
+            .zip(starts.take(pending.leaves.len()))
+            .filter(|(line, _)| line % BLOCK_LINES == 0)
+            .flat_map(|(_, start)| (self.end + start as u64).to_le_bytes())
+            .collect();
+        if let Some(file) = &mut self.starts
+            && file.write_all(&starts).is_err()
+        {
+            self.starts = None;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Records that are longer than a line: `blob/<sha256>`, named by what they hold.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::TrailError;
+use super::layout::{FILE_MODE, Layout};
+use crate::durable;
+use crate::event::{Event, Oversized, RawBlob};
+
+/// Keeps the bytes, durably, before the line that names them is written.
+pub(super) fn keep(layout: &Layout, blob: &Oversized) -> Result<(), TrailError> {
+    let path = layout.blobs().join(&blob.sha256);
+    let is_there = std::fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes.len() as u64);
+    if is_there {
+        return Ok(());
+    }
+    durable::replace(&path, &blob.bytes, FILE_MODE).map_err(|error| TrailError::io(path, error))
+}
+
+/// Puts the bytes of the record back into an event that was read.
+pub(super) fn restore(layout: &Layout, event: &mut Event) -> Result<(), TrailError> {
+    if let Some(blob) = &event.raw_blob {
+        let bytes = read(layout, blob)?;
+        event.keep_raw(&bytes);
+    }
+    Ok(())
+}
+
+/// The bytes, which are those that the entry names.
+pub(super) fn read(layout: &Layout, blob: &RawBlob) -> Result<Vec<u8>, TrailError> {
+    let path = path(layout, blob)?;
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TrailError::missing(path)),
+        Err(error) => return Err(TrailError::io(path, error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(blob.bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| TrailError::io(&path, error))?;
+    match HEXLOWER.encode(&Sha256::digest(&bytes)) == blob.sha256 {
+        true => Ok(bytes),
+        false => Err(TrailError::malformed(&path, "its content is not what its name says")),
+    }
+}
+
+/// A name out of an entry is only followed if it is a hash.
+fn path(layout: &Layout, blob: &RawBlob) -> Result<PathBuf, TrailError> {
+    let is_hash =
+        blob.sha256.len() == 64 && blob.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match is_hash {
+        true => Ok(layout.blobs().join(&blob.sha256)),
+        false => Err(TrailError::malformed(&layout.blobs(), "an entry names a blob that can not be one")),
+    }
+}

@@ -1,0 +1,46 @@
+//! One writer at a time: an advisory lock (`flock(2)`) that ends with the process that holds it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::process;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::error::Holder;
+use super::layout::{Layout, open_to_write, read_small};
+use super::{Open, TrailError};
+
+/// Held as long as this lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// More than any command's name; what is longer was written by somebody else.
+const HOLDER_BYTES_MAX: u64 = 256;
+
+impl Lock {
+    pub(super) fn take(layout: &Layout, open: &Open) -> Result<Self, TrailError> {
+        let path = layout.lock();
+        let file = open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(TrailError::Held { holder: holder(layout), path }),
+            Err(error) => return Err(TrailError::io(path, error.into())),
+        }
+        let text = format!("{} (process {}, since {})\n", open.command, process::id(), open.now);
+        // Only a message for others depends on it: a full disk is met where it matters.
+        if file.set_len(0).is_ok() {
+            file.write_all_at(text.as_bytes(), 0).unwrap_or_default();
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(layout: &Layout) -> Holder {
+    let bytes = read_small(&layout.lock(), HOLDER_BYTES_MAX).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+    Holder { text: (!text.is_empty()).then_some(text) }
+}

@@ -1,0 +1,329 @@
+//! C2SP signed-note: a text with signatures, and the two forms of a key.
+//!
+//! ```text
+//! <text, ends in LF> LF
+//! — <key name> <base64(4-byte key id ‖ signature)> LF        one or more
+//! ```
+//!
+//! Key id = first 4 bytes of SHA-256(name ‖ LF ‖ type ‖ public key); the one type here is Ed25519 (1)
+//! over the text. Verifier key: `<name>+<key id, hex>+<base64(type ‖ public key)>`. Signer key, as Go's
+//! `sumdb/note` writes it: `PRIVATE+KEY+<name>+<key id, hex>+<base64(type ‖ seed)>`.
+//!
+//! Invariant: what [`Note::parse`] takes, [`Note`]'s `Display` gives back byte for byte, so that
+//! no two files are the same note.
+
+use std::fmt;
+
+use data_encoding::{BASE64, HEXLOWER};
+use ed25519_dalek::{Signature as Ed25519, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+/// A text with its signatures, none of them checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<Signature>,
+}
+
+/// One signature line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    name: String,
+    key_id: [u8; 4],
+    bytes: Vec<u8>,
+}
+
+/// The public key of a named signer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    key: VerifyingKey,
+}
+
+/// The private key of a named signer. Never printed.
+pub struct SignerKey {
+    name: String,
+    key: SigningKey,
+}
+
+/// Why a note or a key cannot be read or believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoteError {
+    #[error("it is no signed note: {0}")]
+    Malformed(&'static str),
+    #[error("it is no key: {0}")]
+    BadKey(&'static str),
+    #[error("it is not signed by {0}")]
+    Unsigned(String),
+    #[error("the signature of {0} is wrong")]
+    Wrong(String),
+}
+
+/// Ed25519 over the text of the note.
+const ED25519: u8 = 1;
+
+/// No note of ours has more; a longer list is somebody's attempt to keep us busy.
+const SIGNATURES_MAX: usize = 64;
+
+const DASH: &str = "— ";
+const PRIVATE: &str = "PRIVATE+KEY+";
+
+impl Note {
+    /// A text signed by one key. The text must end in LF and hold no other control character.
+    pub fn sign(text: String, key: &SignerKey) -> Result<Self, NoteError> {
+        check_text(&text)?;
+        let public = key.verifier();
+        let bytes = key.key.sign(text.as_bytes()).to_bytes().to_vec();
+        Ok(Self { text, signatures: vec![Signature { name: public.name.clone(), key_id: public.id(), bytes }] })
+    }
+
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        let all = std::str::from_utf8(bytes).map_err(|_| NoteError::Malformed("it is not UTF-8"))?;
+        let (text, lines) = all.rsplit_once("\n\n").ok_or(NoteError::Malformed("there is no signature"))?;
+        let text = format!("{text}\n");
+        check_text(&text)?;
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed("it does not end in a line feed"))?;
+        let signatures: Vec<Signature> = lines.split('\n').map(Signature::parse).collect::<Result<_, _>>()?;
+        if signatures.len() > SIGNATURES_MAX {
+            return Err(NoteError::Malformed("there are too many signatures"));
+        }
+        Ok(Self { text, signatures })
+    }
+
+    /// The text, which nobody has vouched for yet.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text, if this key signed it. Signatures of other keys are ignored, a wrong one of this key is not.
+    pub fn verify(&self, key: &VerifierKey) -> Result<&str, NoteError> {
+        let id = key.id();
+        let mut is_signed = false;
+        for signature in self.signatures.iter().filter(|s| s.name == key.name && s.key_id == id) {
+            let wrong = || NoteError::Wrong(key.name.clone());
+            let bytes = Ed25519::from_slice(&signature.bytes).map_err(|_| wrong())?;
+            key.key.verify_strict(self.text.as_bytes(), &bytes).map_err(|_| wrong())?;
+            is_signed = true;
+        }
+        if is_signed { Ok(&self.text) } else { Err(NoteError::Unsigned(key.name.clone())) }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        for Signature { name, key_id, bytes } in &self.signatures {
+            writeln!(f, "{DASH}{name} {}", BASE64.encode(&[key_id, bytes.as_slice()].concat()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Signature {
+    fn parse(line: &str) -> Result<Self, NoteError> {
+        let malformed = || NoteError::Malformed("a signature line is not `— <name> <base64>`");
+        let (name, base64) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or_else(malformed)?;
+        // Strict: padding must be there and unused bits must be zero.
+        let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| malformed())?;
+        match bytes.split_first_chunk::<4>() {
+            Some((key_id, rest)) if !rest.is_empty() && is_key_name(name) => {
+                Ok(Self { name: name.to_owned(), key_id: *key_id, bytes: rest.to_vec() })
+            }
+            _ => Err(malformed()),
+        }
+    }
+}
+
+impl VerifierKey {
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::BadKey("a verifier key is `<name>+<key id>+<base64>`"));
+        };
+        if !is_key_name(name) {
+            return Err(NoteError::BadKey("its name is empty or holds a space"));
+        }
+        let bytes = key_bytes(key)?;
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NoteError::BadKey("it is no point of the curve"))?;
+        let this = Self { name: name.to_owned(), key };
+        if id != HEXLOWER.encode(&this.id()) {
+            return Err(NoteError::BadKey("its key id does not belong to it: was it mistyped?"));
+        }
+        Ok(this)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn id(&self) -> [u8; 4] {
+        let hash = Sha256::new()
+            .chain_update(&self.name)
+            .chain_update([b'\n', ED25519])
+            .chain_update(self.key.as_bytes())
+            .finalize();
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
+        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id()), BASE64.encode(&key))
+    }
+}
+
+impl SignerKey {
+    /// The key of a name from 32 secret random bytes.
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        if !is_key_name(name) {
+            return Err(NoteError::BadKey("its name is empty or holds a space or a plus sign"));
+        }
+        Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
+    }
+
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let mut parts = text.strip_prefix(PRIVATE).unwrap_or_default().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::BadKey("a signer key is `PRIVATE+KEY+<name>+<key id>+<base64>`"));
+        };
+        let this = Self::from_seed(name, &key_bytes(key)?)?;
+        if id != HEXLOWER.encode(&this.verifier().id()) {
+            return Err(NoteError::BadKey("its key id does not belong to it: was the file changed?"));
+        }
+        Ok(this)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn verifier(&self) -> VerifierKey {
+        VerifierKey { name: self.name.clone(), key: self.key.verifying_key() }
+    }
+
+    /// The private form, for the one file that holds it.
+    pub fn to_secret_text(&self) -> String {
+        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
+        format!("{PRIVATE}{}+{}+{}", self.name, HEXLOWER.encode(&self.verifier().id()), BASE64.encode(&key))
+    }
+}
+
+impl fmt::Debug for SignerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignerKey({})", self.verifier())
+    }
+}
+
+/// What may stand as the name of a key, and so as the origin of a trail.
+pub(super) fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+fn check_text(text: &str) -> Result<(), NoteError> {
+    if !text.ends_with('\n') {
+        return Err(NoteError::Malformed("the text does not end in a line feed"));
+    }
+    if text.bytes().any(|b| b < 0x20 && b != b'\n') {
+        return Err(NoteError::Malformed("the text holds a control character"));
+    }
+    Ok(())
+}
+
+fn key_bytes(base64: &str) -> Result<[u8; 32], NoteError> {
+    let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| NoteError::BadKey("it is not base64"))?;
+    match bytes.split_first() {
+        Some((&ED25519, key)) => key.try_into().map_err(|_| NoteError::BadKey("it has not 32 bytes")),
+        _ => Err(NoteError::BadKey("it is not an Ed25519 key")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "trail.example.org/host-1";
+    const VKEY: &str = "trail.example.org/host-1+f0c8e200+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+
+    fn seed() -> [u8; 32] {
+        std::array::from_fn(|i| i as u8)
+    }
+
+    fn key() -> SignerKey {
+        SignerKey::from_seed(NAME, &seed()).expect("a good name")
+    }
+
+    fn signed() -> Note {
+        Note::sign("one\ntwo\n".to_owned(), &key()).expect("a good text")
+    }
+
+    #[test]
+    fn keys_are_read_and_written_as_published() {
+        assert_eq!(key().verifier().to_string(), VKEY);
+        assert_eq!(VerifierKey::parse(VKEY).map(|key| key.to_string()).as_deref(), Ok(VKEY));
+        let again = SignerKey::parse(&key().to_secret_text()).expect("our own form");
+        assert_eq!(again.verifier(), key().verifier());
+        assert!(!format!("{:?}", key()).contains(&BASE64.encode(&seed())));
+    }
+
+    #[test]
+    fn a_key_that_is_not_what_it_says_is_refused() {
+        let (name, rest) = VKEY.split_at(NAME.len());
+        let other_id = VKEY.replace("f0c8e200", "f0c8e201");
+        for bad in [
+            "",
+            "a+b",
+            name,
+            &other_id,
+            &format!("x{rest}"),
+            &VKEY.replace("AQOh", "BAOh"),
+            VKEY.strip_suffix("SVTG4").unwrap_or_default(),
+        ] {
+            assert!(VerifierKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_note_reads_back_and_any_changed_byte_fails() {
+        let (note, verifier) = (signed(), key().verifier());
+        let bytes = note.to_string().into_bytes();
+        assert_eq!(Note::parse(&bytes).as_ref(), Ok(&note));
+        assert_eq!(note.verify(&verifier), Ok("one\ntwo\n"));
+        for i in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[i] ^= 1 << bit;
+                let holds = Note::parse(&changed).is_ok_and(|note| note.verify(&verifier).is_ok());
+                assert!(!holds, "byte {i} bit {bit}");
+            }
+        }
+        for cut in 0..bytes.len() {
+            assert!(Note::parse(&bytes[..cut]).and_then(|note| note.verify(&verifier).map(drop)).is_err());
+        }
+    }
+
+    #[test]
+    fn other_signatures_are_ignored_and_a_wrong_one_of_ours_is_not() {
+        let other = SignerKey::from_seed("witness.example.org", &[7; 32]).expect("a good name");
+        let theirs = Note::sign("one\ntwo\n".to_owned(), &other).expect("a good text").signatures;
+        let mut note = signed();
+        note.signatures.splice(0..0, theirs);
+        let read = Note::parse(note.to_string().as_bytes()).expect("well formed");
+        assert!(read.verify(&key().verifier()).is_ok());
+        let mut wrong = note.signatures[1].clone();
+        wrong.bytes[0] ^= 1;
+        note.signatures.push(wrong);
+        assert_eq!(note.verify(&key().verifier()), Err(NoteError::Wrong(NAME.to_owned())));
+        assert_eq!(signed().verify(&other.verifier()), Err(NoteError::Unsigned("witness.example.org".to_owned())));
+    }
+
+    #[test]
+    fn carriage_returns_and_loose_base64_are_refused() {
+        let text = signed().to_string();
+        assert!(Note::parse(text.replace('\n', "\r\n").as_bytes()).is_err());
+        assert!(Note::parse(text.replace("==\n", "\n").as_bytes()).is_err() || !text.contains("==\n"));
+        assert!(Note::sign("no end".to_owned(), &key()).is_err());
+        assert!(Note::sign("tab\t\n".to_owned(), &key()).is_err());
+    }
+}

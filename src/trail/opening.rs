@@ -1,0 +1,272 @@
+//! Opening a trail for writing: what is signed is checked, what lies beyond is recovered.
+//!
+//! Order: folders, lock, name, keys, checkpoint, second memory, tiles, newest segment. Nothing is
+//! changed before all that is signed was found as it was signed. Older segments are checked as far as
+//! their names go; `trail verify` reads them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::acknowledged::{self, Acknowledged};
+use super::checkpoint::Checkpoint;
+use super::error::Damage;
+use super::keys::Keys;
+use super::layout::{self, FILE_MODE, Layout};
+use super::lock::Lock;
+use super::origin::Origin;
+use super::segment::{self, BLOCK_LINES, Cursor, Segment, Step};
+use super::tile::{self, Edge, Tile, WIDTH};
+use super::tiles::{Filled, Tiles};
+use super::tree::{self, Hash};
+use super::writer::{Open, Opened, Recovered, Tail, Writer, write_checkpoint};
+use super::{TrailError, checkpoint};
+use crate::durable;
+use crate::event::Event;
+
+impl Writer {
+    /// Takes the lock, checks the folder against what was signed, recovers what lies beyond that.
+    pub fn open(open: Open) -> Result<(Self, Opened), TrailError> {
+        let layout = Layout::new(&open.data);
+        layout::create_folder(&layout.data).map_err(|error| TrailError::io(&layout.data, error))?;
+        let lock = Lock::take(&layout, &open)?;
+        layout.create_folders()?;
+        let (origin, keys) = match Origin::read(&layout)? {
+            Some(origin) => {
+                let keys = Keys::load(&open.keys, &layout, &origin)?;
+                if let Some(Err(error)) = Origin::verify(&layout, &keys.verifier)? {
+                    return Err(TrailError::damaged(layout.origin(), Damage::Note(error)));
+                }
+                (origin, keys)
+            }
+            None => make(&layout, &open)?,
+        };
+        if origin.mode != open.mode {
+            return Err(TrailError::Mode { path: open.data, recorded: origin.mode });
+        }
+        let tiles = Tiles::new(&layout);
+        let signed = signed(&layout, &keys, &tiles)?;
+        let edge = Edge::load(signed.size, |tile| tiles.expect(tile))?;
+        if edge.root() != signed.root {
+            return Err(TrailError::damaged(layout.trail.join("tile"), Damage::Root));
+        }
+        let newest = newest(&layout, signed.size)?;
+        let found = scan(&layout, &tiles, newest, edge)?;
+        let told = acknowledged::read(&layout)?.unwrap_or(0);
+        let recovered = found.set_aside(&layout, told)?;
+        let size = found.edge.size();
+        let acknowledged = Acknowledged::open(&layout)?;
+        acknowledged.tell(size)?;
+        let opened = Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered };
+        let writer = Self {
+            tail: found.tail(&layout)?,
+            full: found.full,
+            edge: found.edge,
+            layout,
+            keys,
+            segment_bytes: open.segment_bytes,
+            acknowledged,
+            told: size,
+            tiles,
+            signed: signed.size,
+            pending: super::writer::Pending::default(),
+            is_stopped: false,
+            _lock: lock,
+        };
+        Ok((writer, opened))
+    }
+}
+
+/// A trail begins with its keys and a signature over nothing; it is there once its name is.
+fn make(layout: &Layout, open: &Open) -> Result<(Origin, Keys), TrailError> {
+    if let Some(first) = segment::list(layout)?.into_iter().find(|first| is_used(layout, *first)) {
+        let path = layout.segment(first);
+        return Err(TrailError::damaged(path, Damage::Malformed("it holds entries of a trail whose `origin` is gone")));
+    }
+    let origin = Origin::make(open)?;
+    let keys = Keys::make(&open.keys, layout, &origin)?;
+    let nothing = Checkpoint { origin: origin.origin.clone(), size: 0, root: tree::empty() };
+    write_checkpoint(layout, &keys, &nothing)?;
+    Tail::create(layout, 0)?;
+    origin.write(layout, &keys.signer)?;
+    Ok((origin, keys))
+}
+
+fn is_used(layout: &Layout, first: u64) -> bool {
+    std::fs::metadata(layout.segment(first)).is_ok_and(|found| found.len() > 0)
+}
+
+/// The checkpoint, which is at least as new as the second memory knows, and continues what that knows.
+fn signed(layout: &Layout, keys: &Keys, tiles: &Tiles) -> Result<Checkpoint, TrailError> {
+    let path = layout.checkpoint();
+    let bytes = layout::read_small(&path, checkpoint::BYTES_MAX)?.ok_or_else(|| TrailError::missing(&path))?;
+    let here =
+        Checkpoint::verify(&bytes, &keys.verifier).map_err(|error| TrailError::damaged(&path, Damage::Note(error)))?;
+    let last = keys.last()?;
+    if last.size > here.size {
+        let remembered = keys.memory().to_owned();
+        return Err(TrailError::RolledBack {
+            path: layout.data.clone(),
+            have: here.size,
+            known: last.size,
+            remembered,
+        });
+    }
+    if tiles.root(last.size, here.size)? != last.root {
+        return Err(TrailError::damaged(path, Damage::Forked { size: last.size }));
+    }
+    if last.size < here.size {
+        // The process ended between the two.
+        keys.remember(&String::from_utf8_lossy(&bytes))?;
+    }
+    Ok(here)
+}
+
+/// The newest segment. All before it are signed to their end, so it begins within what is signed.
+fn newest(layout: &Layout, signed: u64) -> Result<u64, TrailError> {
+    let firsts = segment::list(layout)?;
+    let (Some(oldest), Some(newest)) = (firsts.first(), firsts.last()) else {
+        return Err(TrailError::missing(layout.segment(0)));
+    };
+    match *oldest == 0 && *newest <= signed {
+        true => Ok(*newest),
+        false if *oldest != 0 => Err(TrailError::missing(layout.segment(0))),
+        false => Err(TrailError::damaged(layout.segment(*newest), Damage::Hole { seq: signed, found: *newest })),
+    }
+}
+
+/// What the newest segment holds.
+struct Found {
+    segment: Arc<Segment>,
+    /// The tree with everything that is whole.
+    edge: Edge,
+    full: Vec<Filled>,
+    /// Where the next entry goes, and how long the file is.
+    end: u64,
+    bytes: u64,
+    starts: Vec<u64>,
+}
+
+/// Reads the newest segment: entries that are signed must be what was signed, the others whole events.
+fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge) -> Result<Found, TrailError> {
+    let segment = Arc::new(Segment::open(layout, first)?);
+    let mut expected = Expected { tiles, size: edge.size(), hashes: (u64::MAX, Vec::new()) };
+    let mut found = Found { bytes: segment.bytes()?, segment, edge, full: Vec::new(), end: 0, starts: Vec::new() };
+    let mut cursor = Cursor::new(&found.segment, 0);
+    let mut seq = first;
+    while let Step::Line(byte, line) = cursor.next()? {
+        let leaf = tree::leaf(line);
+        if seq < expected.size {
+            if expected.leaf(seq)? != leaf {
+                return Err(TrailError::damaged(&found.segment.path, Damage::Changed { seq, byte }));
+            }
+        } else if Event::decode(line).is_err() {
+            break;
+        } else {
+            found.push(leaf);
+        }
+        if (seq - first).is_multiple_of(BLOCK_LINES) {
+            found.starts.push(byte);
+        }
+        found.end = byte + line.len() as u64 + 1;
+        seq += 1;
+    }
+    match seq < expected.size {
+        true => Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size })),
+        false => Ok(found),
+    }
+}
+
+/// The hashes of signed entries, a tile at a time.
+struct Expected<'t> {
+    tiles: &'t Tiles,
+    size: u64,
+    hashes: (u64, Vec<Hash>),
+}
+
+impl Expected<'_> {
+    fn leaf(&mut self, seq: u64) -> Result<Hash, TrailError> {
+        let (index, at) = (seq / WIDTH as u64, (seq % WIDTH as u64) as usize);
+        let missing = || TrailError::missing(self.tiles.path(Tile { level: 0, index, width: WIDTH as u16 }));
+        if self.hashes.0 != index {
+            let tile = Tile::at(0, index, self.size).ok_or_else(missing)?;
+            self.hashes = (index, self.tiles.expect(tile)?);
+        }
+        self.hashes.1.get(at).copied().ok_or_else(missing)
+    }
+}
+
+impl Found {
+    fn push(&mut self, leaf: Hash) {
+        let Self { edge, full, .. } = self;
+        let pushed = edge.push(leaf, |tile, hashes| {
+            full.push((tile, tile::to_bytes(hashes)));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        pushed.unwrap_or_else(|never| match never {});
+    }
+
+    /// Moves what is not whole to quarantine; `told` is how many entries had been acknowledged.
+    fn set_aside(&self, layout: &Layout, told: u64) -> Result<Option<Recovered>, TrailError> {
+        let at = self.edge.size();
+        let mut recovered =
+            Recovered { at, bytes: self.bytes - self.end, lines: 0, lost: told.saturating_sub(at), files: vec![] };
+        if recovered.bytes > 0 {
+            let (path, lines) = quarantine(layout, &self.segment.path, at, self.end)?;
+            recovered.lines = lines;
+            recovered.files.push(path);
+        }
+        Ok((recovered.bytes > 0 || recovered.lost > 0).then_some(recovered))
+    }
+
+    /// The segment as the writer needs it: cut to what is whole, and durable.
+    fn tail(&self, layout: &Layout) -> Result<Tail, TrailError> {
+        let path = self.segment.path.clone();
+        let file = layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
+        file.set_len(self.end).map_err(|error| TrailError::io(&path, error))?;
+        file.sync_all().map_err(|error| TrailError::sync(&path, error))?;
+        let cached: Vec<u8> = self.starts.iter().flat_map(|start| start.to_le_bytes()).collect();
+        let starts = cache(layout, self.segment.first, &cached).ok();
+        Ok(Tail { first: self.segment.first, path, file, end: self.end, starts })
+    }
+}
+
+/// The cache of starts, written anew.
+pub(super) fn cache(layout: &Layout, first: u64, bytes: &[u8]) -> io::Result<File> {
+    let path = segment::cache(layout, first);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Copies the end of a segment to a file of its own, durably. Counts its line feeds.
+fn quarantine(layout: &Layout, segment: &std::path::Path, at: u64, from: u64) -> Result<(PathBuf, u64), TrailError> {
+    let (path, mut to) = new_file(layout, at)?;
+    let file = File::open(segment).map_err(|error| TrailError::io(segment, error))?;
+    let (mut buffer, mut offset, mut lines) = (vec![0; 64 << 10], from, 0);
+    loop {
+        let read = file.read_at(&mut buffer, offset).map_err(|error| TrailError::io(segment, error))?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        to.write_all(bytes).map_err(|error| TrailError::io(&path, error))?;
+        lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        offset += read as u64;
+    }
+    to.sync_all().map_err(|error| TrailError::sync(&path, error))?;
+    durable::sync_folder(&layout.quarantine()).map_err(|error| TrailError::sync(&path, error))?;
+    Ok((path, lines))
+}
+
+/// Nothing in quarantine is written over.
+fn new_file(layout: &Layout, at: u64) -> Result<(PathBuf, File), TrailError> {
+    for number in 0_u32.. {
+        let path = layout.quarantine().join(format!("{at:020}.{number}"));
+        match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(TrailError::io(path, error)),
+        }
+    }
+    Err(TrailError::missing(layout.quarantine()))
+}

@@ -1,0 +1,190 @@
+//! The ids of all entries: "is it in the trail already?"
+//!
+//! New ids are held in memory; every [`IDS_IN_MEMORY`] they become a sorted file beside the trail
+//! ([`file`]), and files of like size are merged, so that there are few. All of it is a cache: what is
+//! missing or damaged is made anew from the trail.
+//!
+//! Invariant: an id that is in the trail below `upto` is always found.
+
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::error::Damage;
+use super::layout::Layout;
+use super::{Reader, TrailError};
+use crate::event::EventId;
+use file::IdFile;
+
+/// Answers "is this id in the trail already?". Held by the process that holds the [`super::Writer`].
+#[derive(Debug)]
+pub struct Seen {
+    layout: Layout,
+    origin: String,
+    /// Oldest first, without a hole between them.
+    files: Vec<IdFile>,
+    /// Ids of the entries after the last file.
+    recent: BTreeSet<EventId>,
+    upto: u64,
+    /// How many ids are held in memory.
+    most: usize,
+}
+
+/// 4 MiB in a file, some ten of memory.
+const IDS_IN_MEMORY: usize = 256 << 10;
+
+/// A file is merged with the one before it unless that is this much larger.
+const GROWTH: u64 = 3;
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: EventId,
+}
+
+impl Seen {
+    /// Opens the set beside a trail and brings it up to the acknowledged size.
+    pub fn open(data: &Path, reader: &Reader) -> Result<Self, TrailError> {
+        Self::open_with(data, reader, IDS_IN_MEMORY)
+    }
+
+    fn open_with(data: &Path, reader: &Reader, most: usize) -> Result<Self, TrailError> {
+        let layout = Layout::new(data);
+        let files = file::usable(&layout, reader.origin(), reader.acknowledged()?)?;
+        let upto = files.last().map_or(0, |last| last.upto);
+        let origin = reader.origin().to_owned();
+        let mut this = Self { layout, origin, files, recent: BTreeSet::new(), upto, most };
+        let mut lines = reader.lines(upto)?;
+        while let Some((seq, line)) = lines.next()? {
+            let OnlyId { id } = serde_json::from_slice(line).map_err(|error| {
+                TrailError::damaged(this.layout.segments(), Damage::Entry { seq, reason: error.to_string() })
+            })?;
+            this.insert(&[id], seq + 1)?;
+        }
+        Ok(this)
+    }
+
+    /// Which of these are in the trail, in the order asked.
+    pub fn contains(&self, ids: &[EventId]) -> Result<Vec<bool>, TrailError> {
+        ids.iter().map(|id| self.holds(id)).collect()
+    }
+
+    fn holds(&self, id: &EventId) -> Result<bool, TrailError> {
+        if self.recent.contains(id) {
+            return Ok(true);
+        }
+        for file in &self.files {
+            if file.holds(id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes in the ids of entries that were acknowledged; `upto` is the size of the trail with them.
+    /// Writes a file now and then.
+    pub fn insert(&mut self, ids: &[EventId], upto: u64) -> Result<(), TrailError> {
+        self.recent.extend(ids);
+        self.upto = upto;
+        match self.recent.len() >= self.most {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes out what is held in memory, so that the next start need not read the trail.
+    pub fn flush(&mut self) -> Result<(), TrailError> {
+        let first = self.files.last().map_or(0, |last| last.upto);
+        if first == self.upto {
+            return Ok(());
+        }
+        let ids = self.recent.iter().map(|id| Ok(*id));
+        match file::write(&self.layout, &self.origin, first..self.upto, ids).map(|file| self.files.push(file)) {
+            // It stays in memory, and what was half written is no file that is sound.
+            Err(error) if error.is_retryable() => return Ok(()),
+            written => written?,
+        }
+        self.recent.clear();
+        self.merge()
+    }
+
+    fn merge(&mut self) -> Result<(), TrailError> {
+        while let [.., before, last] = self.files.as_slice()
+            && before.len() < GROWTH * last.len()
+        {
+            let merged = match file::merge(&self.layout, &self.origin, before, last) {
+                Err(error) if error.is_retryable() => return Ok(()),
+                merged => merged?,
+            };
+            for old in self.files.drain(self.files.len() - 2..) {
+                old.delete();
+            }
+            self.files.push(merged);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::event::Family;
+    use crate::trail::bench::{Bench, event};
+
+    fn id(n: u64) -> EventId {
+        EventId::new(Family::Auth, &[&n.to_be_bytes()], 0)
+    }
+
+    /// A model in memory and the set on disk agree, also after it was opened anew or lost its files.
+    #[test]
+    fn every_id_of_the_trail_is_found_and_no_other() {
+        let bench = Bench::new();
+        let mut model = HashSet::new();
+        let mut next = 0;
+        for round in 0..12_u64 {
+            let (mut writer, _) = bench.open();
+            let reader = bench.reader();
+            if round == 5 {
+                bench.delete("trail/seen");
+                std::fs::create_dir(bench.path("trail/seen")).expect("a folder");
+            }
+            let mut seen = Seen::open_with(bench.data(), &reader, 10).expect("a set");
+            for size in [1, 3, 17 * round, 2] {
+                let events: Vec<_> = (next..next + size).map(|n| event(id(n), &format!("{n}"))).collect();
+                let ids: Vec<EventId> = events.iter().map(super::super::Line::id).collect();
+                writer.append(events).expect("room");
+                writer.commit().expect("room");
+                seen.insert(&ids, writer.acknowledged()).expect("room");
+                model.extend(ids);
+                next += size;
+            }
+            let asked: Vec<EventId> = (0..next + 50).map(id).collect();
+            let expected: Vec<bool> = asked.iter().map(|id| model.contains(id)).collect();
+            assert_eq!(seen.contains(&asked).expect("readable"), expected, "{round}");
+            assert!(seen.files.len() < 8, "{}", seen.files.len());
+            if round % 2 == 0 {
+                seen.flush().expect("room");
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_made_anew() {
+        let bench = Bench::new();
+        bench.fill(500);
+        let reader = bench.reader();
+        Seen::open_with(bench.data(), &reader, 100).expect("a set").flush().expect("room");
+        for name in bench.names("trail/seen") {
+            for byte in [0, 100, 1_000] {
+                bench.flip(&format!("trail/seen/{name}"), byte);
+                let seen = Seen::open_with(bench.data(), &reader, 100).expect("a set");
+                let ids: Vec<EventId> = (0..500).map(|n| bench.id(n)).collect();
+                assert!(seen.contains(&ids).expect("readable").iter().all(|held| *held), "{name} {byte}");
+            }
+        }
+    }
+}

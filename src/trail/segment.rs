@@ -1,0 +1,238 @@
+//! A segment: entries one after the other, each on a line, in a file named after its first entry.
+//!
+//! [`Cursor`] reads forward, whoever asks: a reader, the writer when it opens, a verification.
+//! [`Segment`] finds one line among hundreds of thousands: it knows where every 256th begins, from
+//! the cache beside it or by reading through the file once.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::TrailError;
+use super::layout::{Layout, names};
+use super::tile;
+use crate::event::LEAF_BYTES_MAX;
+
+/// Lines between two remembered starts: as many as a tile has hashes.
+pub(super) const BLOCK_LINES: u64 = tile::WIDTH as u64;
+
+/// Read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// One segment, opened for reading.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) first: u64,
+    pub(super) path: PathBuf,
+    file: File,
+    /// Where lines 0, 256, 512, … begin, as far as that is known.
+    starts: Mutex<Vec<u64>>,
+}
+
+/// Reads whole lines forward.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    segment: Arc<Segment>,
+    /// Of the first byte in the buffer.
+    offset: u64,
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+/// What comes next in a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    /// A line without its LF, and where it begins.
+    Line(u64, &'a [u8]),
+    /// What begins here is no line: it has no end, or is longer than a line can be.
+    Torn(u64),
+    /// The file ends here.
+    End(u64),
+}
+
+/// The first entries of all segments, in order.
+pub(super) fn list(layout: &Layout) -> Result<Vec<u64>, TrailError> {
+    let first = |name: &String| name.strip_suffix(".jsonl").filter(|digits| digits.len() == 20)?.parse().ok();
+    Ok(names(&layout.segments())?.iter().filter_map(first).collect())
+}
+
+/// The file that remembers where every 256th line begins.
+pub(super) fn cache(layout: &Layout, first: u64) -> PathBuf {
+    layout.segment(first).with_extension("blocks")
+}
+
+impl Segment {
+    pub(super) fn open(layout: &Layout, first: u64) -> Result<Self, TrailError> {
+        let path = layout.segment(first);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TrailError::missing(path)),
+            Err(error) => return Err(TrailError::io(path, error)),
+        };
+        let starts = Mutex::new(remembered(layout, first, &file));
+        Ok(Self { first, path, file, starts })
+    }
+
+    pub(super) fn bytes(&self) -> Result<u64, TrailError> {
+        self.file.metadata().map(|found| found.len()).map_err(|error| TrailError::io(&self.path, error))
+    }
+
+    /// Where the line of an entry begins; none when the segment ends before it.
+    pub(super) fn find(self: &Arc<Self>, seq: u64) -> Result<Option<u64>, TrailError> {
+        let wanted = seq - self.first;
+        let (mut number, start) = self.nearest(wanted);
+        let mut cursor = Cursor::new(self, start);
+        loop {
+            let at = cursor.position();
+            if number == wanted {
+                return Ok(Some(at));
+            }
+            let Step::Line(..) = cursor.next()? else { return Ok(None) };
+            number += 1;
+            if number.is_multiple_of(BLOCK_LINES) {
+                self.remember(number, cursor.position());
+            }
+        }
+    }
+
+    /// What was remembered may be wrong: it is found anew.
+    pub(super) fn forget(&self) {
+        *self.starts() = vec![0];
+    }
+
+    /// The last remembered line at or before one, and where it begins.
+    fn nearest(&self, line: u64) -> (u64, u64) {
+        let starts = self.starts();
+        let block = usize::try_from(line / BLOCK_LINES).unwrap_or(usize::MAX).min(starts.len() - 1);
+        (block as u64 * BLOCK_LINES, starts[block])
+    }
+
+    fn remember(&self, line: u64, start: u64) {
+        let mut starts = self.starts();
+        if starts.len() as u64 == line / BLOCK_LINES {
+            starts.push(start);
+        }
+    }
+
+    fn starts(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The cache, as far as it can be right: it begins at 0 and rises, and a line ends before each start.
+fn remembered(layout: &Layout, first: u64, file: &File) -> Vec<u64> {
+    let bytes = std::fs::read(cache(layout, first)).unwrap_or_default();
+    let starts: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+    let rises = starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b);
+    let mut before = [0];
+    let ends = |start: &u64| *start == 0 || (file.read_exact_at(&mut before, start - 1).is_ok() && before == *b"\n");
+    match rises && starts.last().is_some_and(ends) {
+        true => starts,
+        false => vec![0],
+    }
+}
+
+impl Cursor {
+    pub(super) fn new(segment: &Arc<Segment>, offset: u64) -> Self {
+        Self { segment: Arc::clone(segment), offset, buffer: Vec::new(), at: 0 }
+    }
+
+    /// Where the next line begins.
+    pub(super) fn position(&self) -> u64 {
+        self.offset + self.at as u64
+    }
+
+    pub(super) fn next(&mut self) -> Result<Step<'_>, TrailError> {
+        let length = loop {
+            let held = self.buffer.get(self.at..).unwrap_or_default();
+            if let Some(length) = memchr::memchr(b'\n', held) {
+                break Some(length);
+            }
+            if held.len() > LEAF_BYTES_MAX || !self.fill()? {
+                break None;
+            }
+        };
+        let (start, at) = (self.position(), self.at);
+        match length {
+            Some(length) if length <= LEAF_BYTES_MAX => {
+                self.at += length + 1;
+                Ok(Step::Line(start, &self.buffer[at..at + length]))
+            }
+            None if at == self.buffer.len() => Ok(Step::End(start)),
+            _ => Ok(Step::Torn(start)),
+        }
+    }
+
+    /// Whether nothing follows in this file, as far as it is written now.
+    pub(super) fn is_at_end(&mut self) -> bool {
+        self.at == self.buffer.len() && !self.fill().unwrap_or(true)
+    }
+
+    fn fill(&mut self) -> Result<bool, TrailError> {
+        self.offset = self.position();
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let held = self.buffer.len();
+        self.buffer.resize(held + CHUNK_BYTES, 0);
+        let read = self.segment.file.read_at(&mut self.buffer[held..], self.offset + held as u64);
+        self.buffer.truncate(held + read.as_ref().copied().unwrap_or(0));
+        read.map(|read| read > 0).map_err(|error| TrailError::io(&self.segment.path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable;
+    use crate::trail::layout::FILE_MODE;
+
+    fn segment(bytes: &[u8]) -> (tempfile::TempDir, Layout, Arc<Segment>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(folder.path());
+        layout.create_folders().expect("folders");
+        durable::swap(&layout.segment(7), bytes, FILE_MODE).expect("a file");
+        let segment = Arc::new(Segment::open(&layout, 7).expect("a segment"));
+        (folder, layout, segment)
+    }
+
+    #[test]
+    fn lines_come_whole_or_not_at_all() {
+        let (_folder, _, lines) = segment(b"one\n\nthree\nhal");
+        let mut cursor = Cursor::new(&lines, 0);
+        for expected in [Step::Line(0, b"one"), Step::Line(4, b""), Step::Line(5, b"three"), Step::Torn(11)] {
+            assert_eq!(cursor.next().expect("readable"), expected);
+        }
+        let long = [vec![b'x'; LEAF_BYTES_MAX], vec![b'\n'], vec![b'y'; LEAF_BYTES_MAX + 1], vec![b'\n']].concat();
+        let (_folder, _, lines) = segment(&long);
+        let mut cursor = Cursor::new(&lines, 0);
+        assert!(matches!(cursor.next(), Ok(Step::Line(0, _))));
+        assert_eq!(cursor.next().expect("readable"), Step::Torn(LEAF_BYTES_MAX as u64 + 1));
+    }
+
+    #[test]
+    fn every_line_is_found_whatever_the_cache_says() {
+        let text: Vec<String> = (0..1000).map(|i| "x".repeat(i % 90)).collect();
+        let bytes: String = text.iter().map(|line| format!("{line}\n")).collect();
+        let starts: Vec<u64> = text
+            .iter()
+            .scan(0, |at, line| {
+                *at += line.len() as u64 + 1;
+                Some(*at - line.len() as u64 - 1)
+            })
+            .collect();
+        let cached = |wanted: &[u64]| wanted.iter().flat_map(|start| start.to_le_bytes()).collect::<Vec<u8>>();
+        let right = cached(&[0, starts[256], starts[512]]);
+        for cache_bytes in [vec![], right.clone(), right[..17].to_vec(), cached(&[0, 5, 4]), cached(&[0, 1 << 60])] {
+            let (_folder, layout, _) = segment(bytes.as_bytes());
+            durable::swap(&cache(&layout, 7), &cache_bytes, FILE_MODE).expect("a file");
+            let segment = Arc::new(Segment::open(&layout, 7).expect("a segment"));
+            for line in [999, 0, 256, 255, 511, 512, 513, 700] {
+                assert_eq!(segment.find(7 + line as u64).expect("readable"), Some(starts[line]), "{line}");
+            }
+            assert_eq!(segment.find(7 + 1000).expect("readable"), Some(bytes.len() as u64));
+            assert_eq!(segment.find(7 + 1001).expect("readable"), None);
+        }
+    }
+}

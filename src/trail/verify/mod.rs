@@ -1,0 +1,248 @@
+//! Verification: believes nothing, needs a copy of the folder and the public key.
+//!
+//! One pass reads every stored byte ([`walk`]): lines become leaves, leaves tiles and a root, and the
+//! root must be the signed one. What is stored of the tree serves to name the first bad entry, and only
+//! where it adds up to the signature itself.
+//!
+//! The key alone proves that what is there is whole up to the signed size. A tail that was cut back to
+//! an earlier checkpoint, and an older copy, show only against an anchor: a checkpoint known from
+//! elsewhere.
+
+mod walk;
+
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::{self, Checkpoint};
+use super::layout::{Layout, read_small};
+use super::note::VerifierKey;
+use super::origin::Origin;
+use super::tree::Hash;
+use super::{TrailError, segment};
+
+/// What a trail is checked against.
+#[derive(Debug, Clone, Default)]
+pub struct Against {
+    /// The verifier key `<name>+<id>+<base64>`. Without one no signature can be checked.
+    pub key: Option<String>,
+    /// Checkpoints known from elsewhere (the second memory, an anchor): signed notes.
+    pub anchors: Vec<Vec<u8>>,
+}
+
+/// The verdict as exit code of `trail verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All that is signed is there and unchanged.
+    Whole = 0,
+    /// Something was changed or damaged.
+    Altered = 1,
+    /// Something is missing: the tail was cut, a segment is gone, or an anchor knows more.
+    Incomplete = 2,
+    /// The signature is wrong, or there was no key to check it with.
+    Untrusted = 3,
+    /// There is nothing to look at, or it may not be read.
+    Unusable = 4,
+}
+
+/// Whether the checkpoint was signed by the expected key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    Good,
+    Bad,
+    /// No key was given.
+    NotChecked,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub exit: Exit,
+    /// The file, and the byte in it where it begins.
+    pub path: PathBuf,
+    pub byte: Option<u64>,
+    /// The first entry concerned.
+    pub seq: Option<u64>,
+    pub text: String,
+}
+
+/// What verification found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub origin: Option<String>,
+    /// Entries below this are proven by the signed checkpoint, or by an anchor that knows more.
+    pub complete_to: u64,
+    /// Whole lines that lie there in all.
+    pub lines: u64,
+    pub bytes: u64,
+    pub signature: Signature,
+    /// How many anchors were given, and the highest size among them.
+    pub anchors: usize,
+    pub anchored_to: Option<u64>,
+    /// Most telling first.
+    pub findings: Vec<Finding>,
+}
+
+impl Exit {
+    /// What was changed tells more than what is missing, and that more than who signed.
+    fn weight(self) -> u8 {
+        match self {
+            Self::Unusable => 0,
+            Self::Altered => 1,
+            Self::Incomplete => 2,
+            Self::Untrusted => 3,
+            Self::Whole => 4,
+        }
+    }
+}
+
+impl Report {
+    /// The verdict, by the most telling finding; without a key it is untrusted at best.
+    pub fn exit(&self) -> Exit {
+        let without = if self.signature == Signature::NotChecked { Exit::Untrusted } else { Exit::Whole };
+        self.findings.iter().map(|finding| finding.exit).min_by_key(|exit| exit.weight()).unwrap_or(without)
+    }
+
+    fn new(bytes: u64, anchors: usize) -> Self {
+        Self {
+            origin: None,
+            complete_to: 0,
+            lines: 0,
+            bytes,
+            signature: Signature::NotChecked,
+            anchors,
+            anchored_to: None,
+            findings: Vec::new(),
+        }
+    }
+
+    fn find(&mut self, exit: Exit, path: impl Into<PathBuf>, text: impl Into<String>) {
+        self.findings.push(Finding { exit, path: path.into(), byte: None, seq: None, text: text.into() });
+    }
+
+    fn find_at(&mut self, exit: Exit, path: &Path, (seq, byte): (u64, u64), text: impl Into<String>) {
+        let (seq, byte) = (Some(seq), Some(byte));
+        self.findings.push(Finding { exit, path: path.to_owned(), byte, seq, text: text.into() });
+    }
+
+    /// What could not be read at all.
+    fn fail(&mut self, layout: &Layout, error: &TrailError) {
+        let exit = match error {
+            TrailError::Damaged { .. } => Exit::Altered,
+            _ => Exit::Unusable,
+        };
+        self.find(exit, &layout.trail, error.to_string());
+    }
+}
+
+/// A signed tree that the stored one must have as its beginning.
+#[derive(Debug, Clone)]
+struct Known {
+    size: u64,
+    root: Hash,
+    /// Where it was signed.
+    path: PathBuf,
+    is_anchor: bool,
+}
+
+/// Checks a copy of a trail; `folder` is a data folder or its `trail`. `progress` gets the bytes done
+/// and the bytes there are.
+pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u64)) -> Report {
+    let layout = Layout::of_copy(folder);
+    let firsts = segment::list(&layout).unwrap_or_default();
+    let bytes = firsts.iter().filter_map(|first| std::fs::metadata(layout.segment(*first)).ok()).map(|f| f.len()).sum();
+    let mut report = Report::new(bytes, against.anchors.len());
+    if !layout.origin().exists() && !layout.checkpoint().exists() && firsts.is_empty() {
+        report.find(Exit::Unusable, folder, "there is no trail");
+        return report;
+    }
+    let key = key(against, &mut report, folder);
+    let signed = signed(&layout, key.as_ref(), &mut report);
+    let mut known: Vec<Known> = signed.into_iter().collect();
+    known.extend(anchors(against, key.as_ref(), &mut report, folder));
+    if let Err(error) = walk::walk(&layout, &firsts, known, &mut report, progress) {
+        report.fail(&layout, &error);
+    }
+    report.findings.sort_by_key(|finding| finding.exit.weight());
+    report
+}
+
+fn key(against: &Against, report: &mut Report, folder: &Path) -> Option<VerifierKey> {
+    let parsed = VerifierKey::parse(against.key.as_deref()?);
+    if let Err(error) = &parsed {
+        report.signature = Signature::Bad;
+        report.find(Exit::Untrusted, folder, format!("the key that was given: {error}"));
+    }
+    parsed.ok()
+}
+
+/// The checkpoint of the copy, whoever signed it: what it covers is compared in any case.
+fn signed(layout: &Layout, key: Option<&VerifierKey>, report: &mut Report) -> Option<Known> {
+    let path = layout.checkpoint();
+    let bytes = match read_small(&path, checkpoint::BYTES_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            report.find(Exit::Incomplete, path, "the checkpoint is missing: nothing says what was signed");
+            return None;
+        }
+        Err(error) => {
+            report.fail(layout, &error);
+            return None;
+        }
+    };
+    let checkpoint = match Checkpoint::parse_note(&bytes) {
+        Ok((checkpoint, _)) => checkpoint,
+        Err(error) => {
+            report.find(Exit::Altered, path, error.to_string());
+            return None;
+        }
+    };
+    if let Some(key) = key {
+        let verified = Checkpoint::verify(&bytes, key);
+        report.signature = if verified.is_ok() { Signature::Good } else { Signature::Bad };
+        if let Err(error) = verified {
+            report.find(Exit::Untrusted, &path, error.to_string());
+        }
+    }
+    report.origin = Some(checkpoint.origin.clone());
+    name(layout, &checkpoint.origin, key, report);
+    Some(Known { size: checkpoint.size, root: checkpoint.root, path, is_anchor: false })
+}
+
+/// The file that names the trail must name the one that was signed.
+fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut Report) {
+    let path = layout.origin();
+    match Origin::read_note(layout) {
+        Ok(Some((origin, _))) if origin.origin != signed => {
+            report.find(Exit::Altered, path, format!("it names the trail {}, and {signed} was signed", origin.origin));
+        }
+        Ok(Some((_, note))) => {
+            if let Some(Err(error)) = key.map(|key| note.verify(key)) {
+                report.find(Exit::Untrusted, path, error.to_string());
+            }
+        }
+        Ok(None) => report.find(Exit::Incomplete, path, "it is missing"),
+        Err(error) => report.fail(layout, &error),
+    }
+}
+
+/// Those that the key signed: others say nothing about this trail.
+fn anchors(against: &Against, key: Option<&VerifierKey>, report: &mut Report, folder: &Path) -> Vec<Known> {
+    let mut known = Vec::new();
+    for (number, bytes) in (1..).zip(&against.anchors) {
+        let read = match key {
+            Some(key) => Checkpoint::verify(bytes, key),
+            None => Checkpoint::parse_note(bytes).map(|(checkpoint, _)| checkpoint),
+        };
+        match read {
+            Ok(anchor) => {
+                report.anchored_to = report.anchored_to.max(Some(anchor.size));
+                known.push(Known { size: anchor.size, root: anchor.root, path: folder.to_owned(), is_anchor: true });
+            }
+            Err(error) => report.find(Exit::Untrusted, folder, format!("anchor {number}: {error}")),
+        }
+    }
+    known
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! The one pass over all that is stored.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Exit, Known, Report};
+use crate::event::Event;
+use crate::trail::layout::Layout;
+use crate::trail::segment::{self, Cursor, Segment, Step};
+use crate::trail::tile::{Edge, Tile, WIDTH};
+use crate::trail::tiles::Tiles;
+use crate::trail::tree::{self, Frontier, Hash};
+use crate::trail::{TrailError, blob};
+
+/// More of them say nothing new.
+const BLOB_FINDINGS_MAX: usize = 100;
+
+struct Walk<'w> {
+    layout: &'w Layout,
+    tiles: Tiles,
+    report: &'w mut Report,
+    /// Smallest first; those that were passed are gone.
+    known: Vec<Known>,
+    /// Entries that some signature covers: beyond it nothing is claimed.
+    signed: u64,
+    edge: Edge,
+    /// The first entry that is not what a stored tile says.
+    first_other: Option<u64>,
+    /// Full tiles that are missing or hold other hashes.
+    bad_tiles: Vec<(Tile, bool)>,
+    blob_findings: usize,
+}
+
+pub(super) fn walk(
+    layout: &Layout,
+    firsts: &[u64],
+    mut known: Vec<Known>,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), TrailError> {
+    known.sort_by_key(|known| known.size);
+    let signed = known.iter().filter(|known| !known.is_anchor).map(|known| known.size).max().unwrap_or(0);
+    let mut walk = Walk {
+        layout,
+        tiles: Tiles::new(layout),
+        report,
+        known,
+        signed,
+        edge: Edge::default(),
+        first_other: None,
+        bad_tiles: Vec::new(),
+        blob_findings: 0,
+    };
+    walk.compare_known();
+    let mut before = 0;
+    for first in firsts {
+        if *first != walk.edge.size() && !walk.skip_to(*first) {
+            break;
+        }
+        before += walk.segment(*first, before, progress)?;
+    }
+    walk.end()
+}
+
+impl Walk<'_> {
+    /// A segment that does not begin where the one before it ended.
+    fn skip_to(&mut self, first: u64) -> bool {
+        let (at, path) = (self.edge.size(), self.layout.segment(first));
+        let text = match first > at {
+            true => format!("entries {at} to {} are missing before it", first - 1),
+            false => format!("it should begin with entry {at}"),
+        };
+        self.report.find_at(if first > at { Exit::Incomplete } else { Exit::Altered }, &path, (at, 0), text);
+        false
+    }
+
+    fn segment(&mut self, first: u64, before: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, TrailError> {
+        let segment = Arc::new(Segment::open(self.layout, first)?);
+        let mut cursor = Cursor::new(&segment, 0);
+        loop {
+            let seq = self.edge.size();
+            match cursor.next()? {
+                Step::Line(byte, line) => {
+                    self.blob_of(seq, byte, line, &segment);
+                    self.leaf(tree::leaf(line))?;
+                }
+                Step::Torn(byte) => {
+                    // Beyond what is signed it is what a writer has under its pen, or a crash left.
+                    if seq < self.signed {
+                        self.report.find_at(Exit::Altered, &segment.path, (seq, byte), "what begins here is no entry");
+                    }
+                    return Ok(byte);
+                }
+                Step::End(byte) => return Ok(byte),
+            }
+            if seq.is_multiple_of(1024) {
+                progress(before + cursor.position(), self.report.bytes);
+            }
+        }
+    }
+
+    /// Takes the next leaf in, and compares every tile that it fills.
+    fn leaf(&mut self, leaf: Hash) -> Result<(), TrailError> {
+        let Self { edge, tiles, signed, bad_tiles, .. } = self;
+        let mut other = None;
+        edge.push(leaf, |tile, hashes| {
+            let covered = Tile::at(tile.level, tile.index, *signed).is_some_and(|at| at.width == tile.width);
+            if !covered {
+                return Ok(());
+            }
+            match tiles.read(tile) {
+                Ok(Some(stored)) if stored == hashes => {}
+                Ok(Some(stored)) => {
+                    bad_tiles.push((tile, true));
+                    other = (tile.level == 0).then(|| stored.iter().zip(hashes).position(|(a, b)| a != b)).flatten();
+                }
+                Ok(None) => bad_tiles.push((tile, false)),
+                Err(TrailError::Damaged { .. }) => bad_tiles.push((tile, true)),
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })?;
+        if let Some(at) = other
+            && self.first_other.is_none()
+        {
+            self.first_other = Some(self.edge.size() - WIDTH as u64 + at as u64);
+        }
+        self.compare_known();
+        Ok(())
+    }
+
+    /// The root here against every signed tree of this size.
+    fn compare_known(&mut self) {
+        while let Some(known) = self.known.first().filter(|known| known.size == self.edge.size()).cloned() {
+            self.known.remove(0);
+            if self.edge.root() == known.root {
+                self.report.complete_to = self.report.complete_to.max(known.size);
+                if !known.is_anchor {
+                    self.compare_edge();
+                }
+            } else {
+                self.other_root(&known);
+            }
+        }
+    }
+
+    /// The tiles at the edge of the signed tree. A writer at work deletes those that it has outgrown.
+    fn compare_edge(&mut self) {
+        for (tile, hashes) in self.edge.partial() {
+            if !matches!(self.tiles.read(tile), Ok(None))
+                && self.tiles.read(tile).ok().flatten().as_deref() != Some(hashes)
+            {
+                self.bad_tiles.push((tile, true));
+            }
+        }
+    }
+
+    fn other_root(&mut self, known: &Known) {
+        let who = if known.is_anchor { "an anchor" } else { "the checkpoint" };
+        let sound = self.report.complete_to;
+        let range = format!("one of the entries {sound} to {} is not what {who} signed", known.size.saturating_sub(1));
+        match self.first_bad(known) {
+            Some((seq, path, byte)) => {
+                let text = format!("entry {seq} is not what {who} signed");
+                self.report.find_at(Exit::Altered, &path, (seq, byte), text);
+            }
+            None => self.report.find(Exit::Altered, &known.path, range),
+        }
+    }
+
+    /// The first entry that is other than signed, where the stored tiles are: it, and where it begins.
+    fn first_bad(&self, known: &Known) -> Option<(u64, PathBuf, u64)> {
+        let seq = self.first_other.or_else(|| self.first_other_at_edge(known))?;
+        if !self.tiles_are_signed(known) {
+            return None;
+        }
+        let first = segment::list(self.layout).ok()?.into_iter().rev().find(|first| *first <= seq)?;
+        let segment = Arc::new(Segment::open(self.layout, first).ok()?);
+        segment.forget();
+        Some((seq, segment.path.clone(), segment.find(seq).ok()??))
+    }
+
+    /// The first other entry among the last ones, which fill no tile.
+    fn first_other_at_edge(&self, known: &Known) -> Option<u64> {
+        let (tile, here) = self.edge.partial().find(|(tile, _)| tile.level == 0)?;
+        let stored = self.tiles.read(Tile::at(0, tile.index, known.size)?).ok()??;
+        let at = stored.iter().zip(here).position(|(a, b)| a != b)?;
+        Some(tile.index * WIDTH as u64 + at as u64)
+    }
+
+    /// Whether the stored tiles add up to what was signed: then they tell which entry is not.
+    fn tiles_are_signed(&self, known: &Known) -> bool {
+        let mut frontier = Frontier::default();
+        let mut index = 0;
+        while let Some(tile) = Tile::at(0, index, known.size) {
+            let Ok(Some(hashes)) = self.tiles.read(tile) else { return false };
+            hashes.into_iter().for_each(|hash| frontier.push(hash));
+            index += 1;
+        }
+        frontier.root() == known.root
+    }
+
+    /// The record of an entry that is kept beside the segments.
+    fn blob_of(&mut self, seq: u64, byte: u64, line: &[u8], segment: &Segment) {
+        if self.blob_findings >= BLOB_FINDINGS_MAX || memchr::memmem::find(line, b"\"raw_blob\":").is_none() {
+            return;
+        }
+        let Some(blob) = Event::decode(line).ok().and_then(|event| event.raw_blob) else { return };
+        if let Err(error) = blob::read(self.layout, &blob) {
+            let is_missing = !self.layout.blobs().join(&blob.sha256).exists();
+            let exit = if is_missing { Exit::Incomplete } else { Exit::Altered };
+            self.report.find_at(exit, &segment.path, (seq, byte), format!("the record of entry {seq}: {error}"));
+            self.blob_findings += 1;
+        }
+    }
+
+    fn end(mut self) -> Result<(), TrailError> {
+        self.report.lines = self.edge.size();
+        for known in std::mem::take(&mut self.known) {
+            if !known.is_anchor
+                && let Some((seq, path, byte)) = self.first_bad(&known)
+            {
+                let text = format!("entry {seq} is not what the checkpoint signed");
+                self.report.find_at(Exit::Altered, &path, (seq, byte), text);
+            }
+            let size = self.edge.size();
+            let text = match known.is_anchor {
+                true => format!(
+                    "an anchor knows {} entries, here are {size}: the tail was cut, or this is an older copy",
+                    known.size
+                ),
+                false => format!("{} entries were signed, here are {size}", known.size),
+            };
+            self.report.findings.push(super::Finding {
+                exit: Exit::Incomplete,
+                path: known.path,
+                byte: None,
+                seq: Some(size),
+                text,
+            });
+        }
+        let is_sound = self.report.complete_to >= self.signed;
+        for (tile, is_there) in std::mem::take(&mut self.bad_tiles) {
+            // Where entries are other than signed, the tiles that tell so are not the culprits.
+            if !is_there {
+                self.report.find(Exit::Incomplete, self.tiles.path(tile), "the tile is missing");
+            } else if is_sound {
+                self.report.find(
+                    Exit::Altered,
+                    self.tiles.path(tile),
+                    "the tile does not hold the hashes of its entries",
+                );
+            }
+        }
+        Ok(())
+    }
+}
