@@ -10,8 +10,10 @@ pub const WHEN_SUSPECT: &str = "when_suspect";
 pub const WHEN_GUESSED: &str = "when_guessed";
 /// Secrets in the record were replaced before it was hashed: the one exception to "raw is exact".
 pub const REDACTED: &str = "redacted";
-/// A piece of a line that was too long for one event.
+/// A piece of a line or record that was too long for one event.
 pub const LINE_PIECE: &str = "line_piece";
+/// A record that was found behind damage: where it begins is a guess.
+pub const SALVAGED: &str = "salvaged";
 
 /// No log that is still read was written before.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day of the calendar");

@@ -76,8 +76,10 @@ impl Reader {
             None => Event::new(by_place, UNPARSED, observed, observed, source),
         };
         event.keep_raw(cut.bytes);
-        if cut.kind == CutKind::Piece {
-            event.tag(tag::LINE_PIECE);
+        match cut.kind {
+            CutKind::Record | CutKind::Other => {}
+            CutKind::Salvaged => event.tag(tag::SALVAGED),
+            CutKind::Piece => event.tag(tag::LINE_PIECE),
         }
         event
     }
@@ -85,7 +87,7 @@ impl Reader {
 
 fn parse(cut: Cut<'_>) -> Option<Value> {
     match cut.kind {
-        CutKind::Record => serde_json::from_slice(cut.bytes).ok(),
+        CutKind::Record | CutKind::Salvaged => serde_json::from_slice(cut.bytes).ok(),
         CutKind::Other | CutKind::Piece => None,
     }
 }

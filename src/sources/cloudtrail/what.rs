@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::exposure::exposes;
 use super::tree::{first_text, text};
 use crate::event::{Named, Outcome, What};
+use crate::sources::plain::UNPARSED;
 
 /// The call and its object; what it let in, if it succeeded.
 pub(super) fn what(record: &Value, action: &str, outcome: Outcome) -> What {
@@ -32,6 +33,7 @@ fn category(record: &Value, service: &str, action: &str) -> Option<&'static str>
         "iam" | "sso" | "sso-directory" | "identitystore" | "organizations" => Some("iam"),
         "ec2" if NETWORK.iter().any(|part| action.contains(part)) => Some("network"),
         "s3" if action.ends_with("Object") => Some("file"),
+        _ if action == UNPARSED => None,
         _ if text(record, "readOnly").as_deref() == Some("true") => None,
         _ if READING.iter().any(|name| action.starts_with(name)) => None,
         _ => Some("configuration"),

@@ -44,7 +44,7 @@ fn identify(record: &Value, identity: &Value) -> Who {
             }
         }
         Some("AWSAccount") => named("account", first_text(identity, &["accountId", "principalId"])),
-        Some("Directory") => named("directory", first_text(identity, &["userName", "accountId", "principalId"])),
+        Some("Directory") => named("directory", first_text(identity, &["principalId", "accountId"])),
         Some("AWSService") => named("service", text(identity, "invokedBy")),
         Some(_) => Who { name: user_name(), ..Who::default() },
         None => Who::default(),
