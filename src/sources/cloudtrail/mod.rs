@@ -9,6 +9,7 @@
 //! (CloudTrail marks a revision by `addendum`) is an event of its own: its content is part of its id.
 //! A record without an `eventID`, and bytes that are no record, are known by their place.
 
+mod beginning;
 mod exposure;
 mod record;
 mod records;
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use self::beginning::is_cloudtrail;
 use self::records::{Cut, CutKind, Records};
 use super::ids::Ids;
 use super::plain::UNPARSED;
@@ -116,17 +118,4 @@ impl Known {
         let is_revision = first != mark || record.get("addendum").is_some_and(|addendum| !addendum.is_null());
         Some(if is_revision { EventId::new(Family::Cloudtrail, &[key[0], key[1], content], 0) } else { id })
     }
-}
-
-/// Whether the head of a file is CloudTrail's: JSON with a list `Records`, or with the keys of a record.
-pub fn is_cloudtrail(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let inside = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
-    let Some(object) = inside.strip_prefix(b"{") else { return false };
-    let records = object.trim_ascii_start().strip_prefix(b"\"Records\"").map(<[u8]>::trim_ascii_start);
-    if let Some(b':') = records.and_then(<[u8]>::first) {
-        return true;
-    }
-    let has = |key: &str| memchr::memmem::find(object, format!("\"{key}\"").as_bytes()).is_some();
-    has("eventSource") && has("eventName") && (has("userIdentity") || has("eventID"))
 }
