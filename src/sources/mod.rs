@@ -11,6 +11,7 @@ pub mod cloudtrail;
 pub mod ids;
 pub mod lines;
 pub mod plain;
+pub mod secrets;
 pub mod syslog;
 pub mod utmp;
 pub mod zone;

@@ -1,33 +1,157 @@
 //! The auth log of syslog: `auth.log`, `secure`.
+//!
+//! A line is a stamp, a host, a program and its message ([`header`]); when it was written is found in
+//! [`when`]; what the message says is read by the program that wrote it ([`message`]). A line that nobody
+//! knows is an `unparsed` event with as much of its header as there is.
+//!
+//! Invariants: one line is one event; the text of a name, a path or a command never decides what an event
+//! means, because messages are taken apart from the ends that their program wrote.
 
-use super::plain::Plain;
-use super::{Decoder, Stream};
-use crate::event::{Event, Stamp};
+mod accounts;
+mod ansible;
+mod become_root;
+mod cron;
+mod groups;
+mod header;
+mod login;
+mod logind;
+mod message;
+mod pam;
+mod polkit;
+mod reading;
+mod remote;
+mod sshd;
+mod sshd_more;
+mod stamp;
+mod su;
+mod sudo;
+mod when;
+
+use std::borrow::Cow;
+
+use super::ids::Ids;
+use super::lines::{Line, Lines, Part};
+use super::plain::UNPARSED;
+use super::{Decoder, Stream, secrets};
+use crate::event::{Event, Stamp, tag};
+use header::Header;
+use when::Whens;
 
 /// Decodes an auth log.
-pub struct Syslog(Plain);
+pub struct Syslog {
+    lines: Lines,
+    records: Records,
+}
+
+struct Records {
+    stream: Stream,
+    ids: Ids,
+    whens: Whens,
+}
 
 impl Syslog {
     pub fn new(stream: Stream) -> Self {
-        Self(Plain::new(stream))
+        let lines = Lines::new(stream.start);
+        let ids = Ids::new(&stream);
+        let whens = Whens::new(stream.zone, stream.year);
+        Self { lines, records: Records { stream, ids, whens } }
     }
 }
 
 impl Decoder for Syslog {
     fn push(&mut self, bytes: &[u8], observed: Stamp, out: &mut Vec<Event>) {
-        self.0.push(bytes, observed, out);
+        let Self { lines, records } = self;
+        lines.push(bytes, |line| out.extend(records.event(line, observed)));
     }
 
     fn finish(&mut self, observed: Stamp, out: &mut Vec<Event>) {
-        self.0.finish(observed, out);
+        let Self { lines, records } = self;
+        lines.finish(|line| out.extend(records.event(line, observed)));
     }
 
     fn next(&self) -> u64 {
-        self.0.next()
+        self.lines.next()
     }
 }
 
-/// Whether the head of a file is that of an auth log.
-pub fn is_auth(_head: &[u8]) -> bool {
-    false
+impl Records {
+    fn event(&mut self, line: Line<'_>, observed: Stamp) -> Option<Event> {
+        if line.part == Part::Whole && line.bytes.trim_ascii().is_empty() {
+            return None;
+        }
+        let record = secrets::redact(line.bytes);
+        let id = self.ids.next(line.pos, &record);
+        let source = self.stream.source(line.pos, line.next);
+        let text = String::from_utf8_lossy(&record);
+        let header = match line.part {
+            Part::Whole | Part::First => header::read(text.trim_end_matches('\r')),
+            Part::Later => None,
+        };
+        let mut event = Event::new(id, UNPARSED, observed, observed, source);
+        self.date(&mut event, header.as_ref());
+        if let Some(header) = &header {
+            place(&mut event, header);
+        }
+        if event.place.host.is_none() {
+            event.place.host = Some(self.stream.host.clone());
+        }
+        // The rest of a message may change what its beginning means: a piece of one is not read.
+        match (header, line.part) {
+            (Some(header), Part::Whole) => message::tell(&header, &mut event),
+            (_, Part::Whole) => {}
+            (_, Part::First | Part::Later) => event.tag(tag::LINE_PIECE),
+        }
+        if let Cow::Owned(_) = record {
+            event.tag(tag::REDACTED);
+        }
+        event.keep_raw(&record);
+        Some(event)
+    }
+
+    /// A line without a stamp was written with or after the line before it.
+    fn date(&mut self, event: &mut Event, header: Option<&Header<'_>>) {
+        let found = header.and_then(|header| self.whens.find(header.written, event.observed));
+        match (found, self.whens.last()) {
+            (Some(when), _) => {
+                event.when = when.at;
+                if when.is_guessed {
+                    event.tag(tag::WHEN_GUESSED);
+                }
+            }
+            (None, last) => {
+                event.when = last.unwrap_or(event.observed);
+                event.tag(tag::WHEN_GUESSED);
+            }
+        }
+        event.judge_when();
+    }
 }
+
+fn place(event: &mut Event, header: &Header<'_>) {
+    event.place.host = header.host.map(str::to_owned);
+    event.place.service = header.program.map(str::to_owned);
+    event.place.pid = header.pid;
+    if let Some(priority) = header.priority {
+        event.set_detail("priority", priority);
+    }
+}
+
+/// Whether the head of a file is that of an auth log: most lines have a header, and programs of this
+/// family wrote at least half of those.
+pub fn is_auth(head: &[u8]) -> bool {
+    let whole = match memchr::memrchr(b'\n', head) {
+        Some(end) => head.get(..end).unwrap_or(head),
+        None => head,
+    };
+    let (mut lines, mut headers, mut known) = (0, 0, 0);
+    for line in whole.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(SAMPLE_LINES) {
+        lines += 1;
+        let Some(header) = std::str::from_utf8(line).ok().and_then(header::read) else { continue };
+        headers += 1;
+        known += usize::from(message::is_of_auth(&header));
+    }
+    known > 0 && headers * 2 > lines && known * 2 >= headers
+}
+
+/// How many lines of a file decide what it is.
+const SAMPLE_LINES: usize = 200;

@@ -1,0 +1,155 @@
+//! shadow's tools for users: useradd, usermod, userdel, passwd, chage, chfn, chsh.
+//!
+//! ```text
+//! new user: name=bob, UID=1002, GID=1002, home=/home/bob, shell=/bin/bash, from=/dev/pts/0
+//! add 'bob' to group 'sudo'
+//! change user 'bob' shell from '/bin/sh' to '/bin/bash'
+//! delete user 'bob'
+//! ```
+//!
+//! Old versions quote like `` `bob' ``. These tools check names before they write them: a name holds no quote.
+
+use super::groups;
+use super::reading::{IAM, Reading};
+
+pub(super) fn read(message: &str) -> Option<Reading<'_>> {
+    let (first, rest) = message.split_once(' ')?;
+    match first {
+        "new" => match rest.strip_prefix("user: ") {
+            Some(fields) => Some(new_user(fields)),
+            None => groups::read(message),
+        },
+        "add" | "delete" => membership(message).or_else(|| delete(rest).filter(|_| first == "delete")),
+        "change" => change(rest),
+        "lock" | "unlock" => {
+            let (user, what) = quoted(rest.strip_prefix("user ")?)?;
+            let action = if first == "lock" { "account.lock" } else { "account.unlock" };
+            Some(on(user, Reading::success(action, IAM)).with("property", what.trim_start()))
+        }
+        "changed" => changed(rest),
+        "password" => password(rest),
+        "failed" => failed(rest),
+        "removed" | "remove" => removed(rest),
+        "group" => groups::read(message),
+        _ => None,
+    }
+}
+
+fn on<'a>(user: &'a str, reading: Reading<'a>) -> Reading<'a> {
+    Reading { target: Some(user), ..reading }
+}
+
+/// `'bob' …`: the text between the quotes, and what follows them.
+pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(['\'', '`', '"'])?.split_once(['\'', '"'])
+}
+
+/// `name=bob, UID=1002, …` in the order in which the tool writes them.
+fn new_user(fields: &str) -> Reading<'_> {
+    let mut reading = Reading::success("user.add", IAM);
+    for (key, value) in groups::fields(fields) {
+        match key {
+            "name" => reading.target = Some(value),
+            "UID" => reading.target_uid = Some(value),
+            "GID" => reading.gid = Some(value),
+            "home" => reading.detail.push(("home", value)),
+            "shell" => reading.detail.push(("shell", value)),
+            "from" => reading.tty = Some(value).filter(|tty| *tty != "none"),
+            _ => {}
+        }
+    }
+    reading
+}
+
+/// `add 'bob' to group 'sudo'`, `delete 'bob' from shadow group 'sudo'`.
+fn membership(message: &str) -> Option<Reading<'_>> {
+    let (is_add, rest) = match message.strip_prefix("add ") {
+        Some(rest) => (true, rest),
+        None => (false, message.strip_prefix("delete ")?),
+    };
+    let (user, rest) = quoted(rest)?;
+    let rest = rest.strip_prefix(if is_add { " to " } else { " from " })?;
+    // The same once more, for the file that holds group passwords.
+    let (is_shadow, rest) = rest.strip_prefix("shadow ").map_or((false, rest), |rest| (true, rest));
+    let (group, rest) = quoted(rest.strip_prefix("group ")?)?;
+    if !rest.is_empty() {
+        return None;
+    }
+    let action = match (is_add, is_shadow) {
+        (true, false) => "group.member.add",
+        (false, false) => "group.member.remove",
+        (true, true) => "group.shadow.member.add",
+        (false, true) => "group.shadow.member.remove",
+    };
+    Some(Reading { group: Some(group), ..on(user, Reading::success(action, IAM)) })
+}
+
+/// `user 'bob'`, `user 'bob' from group …`.
+fn delete(rest: &str) -> Option<Reading<'_>> {
+    let (user, _) = quoted(rest.strip_prefix("user ")?)?;
+    Some(on(user, Reading::success("user.remove", IAM)))
+}
+
+/// `user 'bob' shell from '/bin/sh' to '/bin/bash'`, `user name 'bob' to 'bobby'`, `user 'bob' password`.
+fn change(rest: &str) -> Option<Reading<'_>> {
+    if let Some(rest) = rest.strip_prefix("user name ") {
+        let (user, rest) = quoted(rest)?;
+        let (new, _) = quoted(rest.strip_prefix(" to ")?)?;
+        return Some(on(user, Reading::success("user.change", IAM)).with("property", "name").with("to", new));
+    }
+    let Some(rest) = rest.strip_prefix("user ") else {
+        // `'bob' to 'bobby' in group 'sudo'`: the member got another name.
+        let (user, rest) = quoted(rest)?;
+        let (new, rest) = quoted(rest.strip_prefix(" to ")?)?;
+        let (_, rest) = rest.split_once("group ")?;
+        let reading = Reading { group: Some(quoted(rest)?.0), ..Reading::success("group.member.rename", IAM) };
+        return Some(on(user, reading).with("to", new));
+    };
+    let (user, rest) = quoted(rest)?;
+    let rest = rest.strip_prefix(' ')?;
+    if rest == "password" {
+        return Some(on(user, Reading::success("password.change", IAM)));
+    }
+    let (property, values) = rest.split_once(" from ").unwrap_or((rest, ""));
+    let reading = on(user, Reading::success("user.change", IAM)).with("property", property);
+    let Some((from, rest)) = quoted(values) else { return Some(reading) };
+    let to = rest.strip_prefix(" to ").and_then(quoted).map_or("", |(to, _)| to);
+    Some(reading.with("from", from).with("to", to))
+}
+
+/// What follows `changed`: chage, chfn and chsh.
+fn changed(rest: &str) -> Option<Reading<'_>> {
+    if let Some(user) = rest.strip_prefix("password expiry for ") {
+        let reading = Reading::success("user.change", IAM).with("property", "password expiry");
+        return Some(on(user, reading));
+    }
+    let (user, rest) = quoted(rest.strip_prefix("user ")?)?;
+    let reading = on(user, Reading::success("user.change", IAM));
+    match rest.strip_prefix(" shell to ") {
+        Some(shell) => Some(reading.with("property", "shell").with("to", quoted(shell).map_or(shell, |(to, _)| to))),
+        None => (rest == " information").then(|| reading.with("property", "information")),
+    }
+}
+
+/// `for 'bob' changed by 'root'`: passwd without PAM.
+fn password(rest: &str) -> Option<Reading<'_>> {
+    let (user, by) = rest.strip_prefix("for ")?.rsplit_once(" changed by ")?;
+    let bare = |text| quoted(text).map_or(text, |(inner, _)| inner);
+    Some(Reading { user: Some(bare(by)), ..on(bare(user), Reading::success("password.change", IAM)) })
+}
+
+/// `adding user 'bob', data deleted`, `adding user 'bob', exit code: 9`.
+fn failed(rest: &str) -> Option<Reading<'_>> {
+    let (user, reason) = quoted(rest.strip_prefix("adding user ")?)?;
+    let reading = Reading::failure("user.add", IAM);
+    Some(Reading { reason: Some(reason.trim_start_matches([',', ' '])), ..on(user, reading) })
+}
+
+/// `group 'bob' owned by 'bob'`: the group that only this user was in goes with the user.
+fn removed(rest: &str) -> Option<Reading<'_>> {
+    let (is_shadow, rest) = rest.strip_prefix("shadow ").map_or((false, rest), |rest| (true, rest));
+    let (group, rest) = quoted(rest.strip_prefix("group ")?)?;
+    let owner = rest.strip_prefix(" owned by ").and_then(quoted).map(|(owner, _)| owner);
+    let action = if is_shadow { "group.shadow.remove" } else { "group.remove" };
+    Some(Reading { group: Some(group), target: owner, ..Reading::success(action, IAM) })
+}

@@ -1,0 +1,50 @@
+//! pkexec and doas: commands as another user, as sudo runs them.
+//!
+//! ```text
+//! alice: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/home/alice] [COMMAND=/usr/bin/id]
+//! alice ran command /usr/bin/id as root from /home/alice
+//! ```
+
+use super::reading::{AUTHENTICATION, PROCESS, Reading};
+
+/// polkit's.
+pub(super) fn pkexec(message: &str) -> Option<Reading<'_>> {
+    let (user, rest) = message.split_once(": ")?;
+    let (text, fields) = rest.split_once(" [USER=")?;
+    let (became, fields) = fields.split_once("] [TTY=")?;
+    let (tty, fields) = fields.split_once("] [CWD=")?;
+    let (cwd, command) = fields.split_once("] [COMMAND=")?;
+    let command = command.strip_suffix(']')?;
+    let reading = match text {
+        "Executing command" => Reading::success("pkexec.command", PROCESS),
+        _ => Reading { reason: Some(text), ..Reading::failure("pkexec.command", PROCESS) },
+    };
+    Some(Reading {
+        user: Some(user),
+        became: Some(became),
+        tty: Some(tty).filter(|tty| *tty != "unknown"),
+        cwd: Some(cwd),
+        command: Some(command),
+        object: command.split(' ').next(),
+        ..reading
+    })
+}
+
+/// OpenBSD's. `as` and `from` are written after the command, so they are read from the right.
+pub(super) fn doas(message: &str) -> Option<Reading<'_>> {
+    if let Some(user) = message.strip_prefix("failed auth for ") {
+        let reading = Reading::failure("auth.failure", AUTHENTICATION).with("service", "doas");
+        return Some(Reading { user: Some(user), ..reading });
+    }
+    if let Some(rest) = message.strip_prefix("command not permitted for ") {
+        let (user, command) = rest.split_once(": ")?;
+        let reading = Reading::failure("doas.command", PROCESS);
+        let reading = Reading { user: Some(user), reason: Some("command not permitted"), ..reading };
+        return Some(Reading { command: Some(command), object: command.split(' ').next(), ..reading });
+    }
+    let (user, rest) = message.split_once(" ran command ")?;
+    let (rest, cwd) = rest.rsplit_once(" from ")?;
+    let (command, became) = rest.rsplit_once(" as ")?;
+    let reading = Reading { user: Some(user), became: Some(became), ..Reading::success("doas.command", PROCESS) };
+    Some(Reading { command: Some(command), object: command.split(' ').next(), cwd: Some(cwd), ..reading })
+}

@@ -1,0 +1,165 @@
+//! sshd: everything but logins: probes, problems, sessions within a connection, start and stop.
+
+use super::reading::{AUTHENTICATION, NETWORK, PROCESS, Reading, SESSION};
+use super::remote::{self, Remote};
+
+pub(super) fn read(text: &str) -> Option<Reading<'_>> {
+    let (first, rest) = text.split_once(' ')?;
+    match first {
+        "Did" => {
+            let remote = remote::from_host(rest.strip_prefix("not receive identification string ")?)?;
+            Some(probe(remote, "no identification string"))
+        }
+        // What the client sent is quoted and may hold anything.
+        "Bad" => {
+            let rest = rest.strip_prefix("protocol version identification '")?;
+            let remote = remote::from_host(rest.strip_suffix(':').unwrap_or(rest))?;
+            Some(probe(remote, "bad protocol version").with("sent", remote.before.strip_suffix('\'')?))
+        }
+        "banner" => starting_with(rest, "exchange: Connection from "),
+        "Unable" => starting_with(rest, "to negotiate with "),
+        "ssh_dispatch_run_fatal:" => starting_with(rest, "Connection from "),
+        "Timeout" => timeout(rest.strip_prefix("before authentication for ")?),
+        "reverse" | "Address" | "Nasty" => name_mismatch(text),
+        "Server" => {
+            rest.starts_with("listening on ").then(|| Reading::of("ssh.start", PROCESS).with("listening", rest))
+        }
+        "Exiting" => Some(Reading { reason: Some(rest), ..Reading::of("ssh.stop", PROCESS) }),
+        "PAM" => super::pam::more_failures(rest),
+        "ROOT" => {
+            let rest = rest.strip_prefix("LOGIN REFUSED FROM ")?;
+            let (remote, _) = remote::at_start(rest)?;
+            Some(refused("root", Some(remote), "root may not log in"))
+        }
+        "Authentication" => authentication(rest),
+        "input_userauth_request:" => {
+            let user = rest.strip_prefix("invalid user ").unwrap_or(rest.strip_prefix("invalid user")?);
+            Some(Reading { user: Some(user), ..Reading::failure("ssh.auth.request", AUTHENTICATION) })
+        }
+        "Starting" => starting(rest.strip_prefix("session: ")?),
+        "Close" => close(rest.strip_prefix("session: ")?),
+        "subsystem" => {
+            let (name, user) = rest.strip_prefix("request for ")?.split_once(" by user ")?;
+            Some(Reading { user: Some(user), object: Some(name), ..Reading::of("ssh.subsystem", SESSION) })
+        }
+        "refused" => {
+            let host = rest.strip_prefix("connect from ")?;
+            let inner = host.rsplit_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+            let host = inner.unwrap_or(host);
+            Some(Reading { remote: Some(host), ..Reading::failure("ssh.refused", NETWORK) })
+        }
+        "drop" => {
+            let (_, rest) = rest.strip_prefix("connection #")?.split_once(" from ")?;
+            let host = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(host, _)| host)?;
+            let reading = Reading::failure("ssh.refused", NETWORK);
+            Some(Reading { remote: Some(host), reason: Some("too many connections"), ..reading })
+        }
+        "warning:" => error(rest),
+        _ => error(text),
+    }
+}
+
+/// What sshd says of a connection that names nobody.
+pub(super) fn error(text: &str) -> Option<Reading<'_>> {
+    let known = [
+        "kex_exchange_identification:",
+        "kex_protocol_error:",
+        "ssh_exchange_identification:",
+        "Read from socket failed:",
+        "Write failed:",
+        "can't get client address:",
+        "Could not get shadow information",
+        "mm_request_receive:",
+        "beginning MaxStartups throttling",
+        "exited MaxStartups throttling",
+        "no more sessions",
+    ];
+    let is_known = known.iter().any(|start| text.starts_with(start));
+    is_known.then(|| Reading { reason: Some(text), ..Reading::failure("ssh.error", NETWORK) })
+}
+
+/// What follows `User` and is no refusal.
+pub(super) fn user(rest: &str) -> Option<Reading<'_>> {
+    let pid = rest.strip_prefix("child is on pid ")?;
+    Some(Reading::of("ssh.child", PROCESS).with("child", pid))
+}
+
+fn probe<'a>(remote: Remote<'a>, reason: &'a str) -> Reading<'a> {
+    let reading = Reading::failure("ssh.probe", NETWORK);
+    Reading { remote: Some(remote.host), port: remote.port, reason: Some(reason), ..reading }
+}
+
+/// `HOST port N: reason` after a beginning.
+fn starting_with<'a>(rest: &'a str, beginning: &str) -> Option<Reading<'a>> {
+    let (remote, reason) = remote::at_start(rest.strip_prefix(beginning)?)?;
+    Some(probe(remote, reason.trim_start_matches([':', ' '])))
+}
+
+/// `HOST port N`, and since OpenSSH 9.8 `connection from HOST to HOST, pid = N`.
+fn timeout(rest: &str) -> Option<Reading<'_>> {
+    const REASON: &str = "timeout before authentication";
+    if let Some(rest) = rest.strip_prefix("connection from ") {
+        let (host, _) = rest.split_once(' ')?;
+        return Some(probe(Remote { before: "", host, port: None }, REASON));
+    }
+    let (remote, _) = remote::at_start(rest)?;
+    Some(probe(remote, REASON))
+}
+
+/// The name of an address leads to another address. The name is whatever the address's owner chose.
+fn name_mismatch(text: &str) -> Option<Reading<'_>> {
+    let (host, name) = if let Some(rest) = text.strip_prefix("reverse mapping checking getaddrinfo for ") {
+        let (name, rest) = rest.split_once(" [")?;
+        (rest.split_once(']')?.0, name)
+    } else if let Some(rest) = text.strip_prefix("Address ") {
+        let (host, rest) = rest.split_once(" maps to ")?;
+        (host, rest.split_once(", but this does not map back")?.0)
+    } else {
+        let rest = text.strip_prefix("Nasty PTR record \"")?;
+        let (name, rest) = rest.rsplit_once("\" is set up for ")?;
+        (rest.split_once(',')?.0, name)
+    };
+    let reading = Reading::failure("ssh.name_mismatch", NETWORK).with("name", name);
+    Some(Reading { remote: Some(host), ..reading })
+}
+
+fn refused<'a>(user: &'a str, remote: Option<Remote<'a>>, reason: &'a str) -> Reading<'a> {
+    let reading = Reading::failure("ssh.refused", AUTHENTICATION);
+    Reading {
+        user: Some(user),
+        remote: remote.map(|remote| remote.host),
+        port: remote.and_then(|remote| remote.port),
+        reason: Some(reason),
+        ..reading
+    }
+}
+
+/// What follows `Authentication`: a key that may not be used, or a file that anybody may write.
+fn authentication(rest: &str) -> Option<Reading<'_>> {
+    if let Some(rest) = rest.strip_prefix("tried for ") {
+        let (user, rest) = rest.split_once(" with correct key but not from a permitted host (host=")?;
+        let (_, ip) = rest.strip_suffix(").").or_else(|| rest.strip_suffix(')'))?.split_once(", ip=")?;
+        let remote = Remote { before: "", host: ip, port: None };
+        return Some(refused(user, Some(remote), "correct key, but not from a permitted host"));
+    }
+    let reason = rest.strip_prefix("refused: ")?;
+    Some(Reading { reason: Some(reason), ..Reading::failure("ssh.refused", AUTHENTICATION) })
+}
+
+/// `shell on pts/0 for alice from 203.0.113.7 port 50122 id 0`; a command is not named.
+fn starting(rest: &str) -> Option<Reading<'_>> {
+    let (rest, _id) = rest.rsplit_once(" id ")?;
+    let remote = remote::from_host_port(rest)?;
+    let (what, user) = remote.before.split_once(" for ")?;
+    let (what, tty) = what.split_once(" on ").map_or((what, None), |(what, tty)| (what, Some(tty)));
+    let reading = Reading::success("ssh.session.start", SESSION).with("session", what);
+    Some(Reading { user: Some(user), remote: Some(remote.host), port: remote.port, tty, ..reading })
+}
+
+/// `user alice from 203.0.113.7 port 50122 id 0`
+fn close(rest: &str) -> Option<Reading<'_>> {
+    let (rest, _id) = rest.rsplit_once(" id ")?;
+    let remote = remote::from_host_port(rest.strip_prefix("user ")?)?;
+    let reading = Reading::success("ssh.session.end", SESSION);
+    Some(Reading { user: Some(remote.before), remote: Some(remote.host), port: remote.port, ..reading })
+}
