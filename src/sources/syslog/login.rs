@@ -10,8 +10,8 @@ use super::reading::{AUTHENTICATION, AUTHENTICATION_SESSION, NETWORK, Reading};
 
 /// login of util-linux and of shadow.
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
-    let success = || Reading::success("login.login", AUTHENTICATION_SESSION);
-    let failure = || Reading::failure("login.login", AUTHENTICATION);
+    let success = || Reading::success("login", AUTHENTICATION_SESSION);
+    let failure = || Reading::failure("login", AUTHENTICATION);
     let with_remote = |text| match str::rsplit_once(text, " FROM ") {
         Some((text, host)) if !host.contains(' ') => (text, Some(host)),
         _ => (text, None),

@@ -29,8 +29,8 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
             let reading = |action| Reading { reason: Some(rest), ..Reading::of(action, HOST) };
             let is = |words: &[&str]| words.iter().any(|word| rest.starts_with(word));
             match () {
-                () if is(&["is powering down", "is halting", "is powered down"]) => Some(reading("host.shutdown")),
-                () if is(&["is rebooting"]) => Some(reading("host.reboot")),
+                () if is(&["is powering down", "is halting", "is powered down"]) => Some(reading("system.shutdown")),
+                () if is(&["is rebooting"]) => Some(reading("system.reboot")),
                 () => None,
             }
         }
