@@ -6,11 +6,15 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-use whodid::event::{Event, Family, Lineage, Stamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::Config;
+use whodid::event::{Event, Family, LEAF_BYTES_MAX, Lineage, Stamp};
 use whodid::sources::zone::Zone;
-use whodid::sources::{self, Identity, Stream, Year};
+use whodid::sources::{self, Decoder, Identity, Stream, Year};
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Machine {
     is_long: bool,
     is_big: bool,
@@ -266,22 +270,30 @@ fn the_fixtures_are_what_these_machines_write() {
     }
 }
 
-fn decode(input: &[u8]) -> Vec<Event> {
-    let observed = Stamp::from_unix(MORNING + 86_400, 0);
-    let mut decoder = sources::decoder(Stream {
+fn decoder(start: u64) -> Box<dyn Decoder> {
+    sources::decoder(Stream {
         name: "wtmp".to_owned(),
         family: Family::Wtmp,
         origin: "wtmp".to_owned(),
         host: "example".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("example", Family::Wtmp, b"wtmp"), generation: 0 },
-        start: 0,
+        start,
         zone: Zone::UTC,
-        year: Year::NotAfter(observed),
-    });
+        year: Year::First(2026),
+    })
+}
+
+fn decode_parts<'a>(start: u64, parts: impl Iterator<Item = &'a [u8]>) -> Vec<Event> {
+    let observed = Stamp::from_unix(MORNING + 86_400, 0);
+    let mut decoder = decoder(start);
     let mut events = Vec::new();
-    decoder.push(input, observed, &mut events);
+    parts.for_each(|part| decoder.push(part, observed, &mut events));
     decoder.finish(observed, &mut events);
     events
+}
+
+fn decode(input: &[u8]) -> Vec<Event> {
+    decode_parts(0, std::iter::once(input))
 }
 
 fn told(events: &[Event]) -> Vec<(&str, Option<&str>, String)> {
@@ -302,16 +314,7 @@ fn a_record_comes_as_soon_as_it_is_written() {
     for machine in [X86_64, AARCH64, PPC64, WIDE_BIG] {
         let day = day(machine);
         let size = day.len() / 11;
-        let mut decoder = sources::decoder(Stream {
-            name: "wtmp".to_owned(),
-            family: Family::Wtmp,
-            origin: "wtmp".to_owned(),
-            host: "example".to_owned(),
-            identity: Identity::Content,
-            start: 0,
-            zone: Zone::UTC,
-            year: Year::First(2026),
-        });
+        let mut decoder = decoder(0);
         let mut events = Vec::new();
         for (count, record) in day.chunks(size).enumerate() {
             let (most, last) = record.split_at(size - 1);
@@ -346,5 +349,49 @@ fn files_are_told_apart_by_name_or_by_what_only_failures_have() {
     assert_eq!(detect("wtmp", &[vec![0; 768], day(PPC64)].concat()), Some(Family::Wtmp));
     for other in [&b""[..], &[0; 4096], &[7; 4096], b"Nov 20 10:11:12 web-1 sshd[1]: text", &day(X86_64)[..383]] {
         assert_eq!(detect("wtmp", other), None);
+    }
+}
+
+/// A piece of a file: a record of some machine, or what is none.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let machine = select(&[X86_64, AARCH64, PPC64, WIDE_BIG][..]);
+    let login = (machine, 1..9_i16, any::<u16>(), any::<u32>()).prop_map(|(machine, type_, pid, second)| {
+        let seconds = 631_152_000 + i64::from(second / 2);
+        Record { type_, pid: pid.into(), line: b"pts/1", user: b"dave", seconds, ..RECORD }.bytes(machine)
+    });
+    let junk = vec(any::<u8>(), 0..500);
+    let zeros = (0..900_usize).prop_map(|size| vec![0; size]);
+    let small = vec(0..10_u8, 0..900);
+    prop_oneof![4 => login.clone(), 1 => junk, 1 => zeros, 1 => small, 1 => login.prop_map(|bytes| bytes[..200].to_vec())]
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn whatever_a_file_holds_each_byte_is_in_one_event(pieces in vec(piece(), 0..8), cuts in vec(any::<Index>(), 0..6)) {
+        let input = pieces.concat();
+        let whole = decode(&input);
+        let mut end = 0;
+        for event in &whole {
+            let bytes = match (&event.raw_base64, &event.raw) {
+                (Some(base64), _) => data_encoding::BASE64.decode(base64.as_bytes()).expect("base64"),
+                (None, raw) => raw.clone().expect("text").into_bytes(),
+            };
+            prop_assert_eq!(event.source.pos, Some(end as u64));
+            prop_assert_eq!(&input[end..end + bytes.len()], &bytes);
+            end += bytes.len();
+            prop_assert_eq!(event.source.next, Some(end as u64));
+            prop_assert!(serde_json::to_string(event).expect("an event").len() < LEAF_BYTES_MAX);
+        }
+        prop_assert_eq!(end, input.len());
+
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).chain([0, input.len()]).collect();
+        at.sort_unstable();
+        prop_assert_eq!(decode_parts(0, at.windows(2).map(|pair| &input[pair[0]..pair[1]])), whole.clone());
+        let Some(after) = cuts.first().filter(|_| !whole.is_empty()).map(|cut| cut.index(whole.len())) else { return Ok(()) };
+        let next = whole[after].source.next.expect("a place");
+        let rest = input.get(usize::try_from(next).expect("in memory")..).expect("within");
+        prop_assert_eq!(decode_parts(next, std::iter::once(rest)), whole[after + 1..].to_vec());
     }
 }

@@ -52,8 +52,9 @@ pub(super) enum Found {
 
 /// Looks for a record at the beginning of these bytes; `is_end` when no more will follow.
 pub(super) fn find(bytes: &[u8], is_end: bool) -> Found {
-    let may_be = |order: Order| bytes.first_chunk().is_none_or(|two| is_type(order.i16(*two)));
-    if !may_be(Order::Little) && !may_be(Order::Big) {
+    // Zeros come in long runs, and are looked at from every byte.
+    let is_zeros = bytes.get(..ZEROS.len()) == Some(&ZEROS);
+    if is_zeros || !Order::ALL.into_iter().any(|order| order.may_begin(bytes)) {
         return Found::Nothing;
     }
     // The last record of a live file has to come without the 16 bytes that could make it a longer one.
@@ -68,10 +69,13 @@ pub(super) fn find(bytes: &[u8], is_end: bool) -> Found {
     best.map_or(Found::Nothing, |(layout, _)| Found::Record(layout))
 }
 
+/// No record of either size.
+const ZEROS: [u8; 400] = [0; 400];
+
 /// The likeliest layout of this width, if it beats what is there.
 fn likeliest(bytes: &[u8], width: Width, so_far: Option<(Layout, u8)>) -> Option<(Layout, u8)> {
     let Some(bytes) = bytes.get(..width.size()) else { return so_far };
-    [Order::Little, Order::Big].into_iter().fold(so_far, |best, order| {
+    Order::ALL.into_iter().filter(|order| order.may_begin(bytes)).fold(so_far, |best, order| {
         let layout = Layout { width, order };
         let record = layout.read(bytes);
         // The short form's seconds are the long form's upper half of the session: zero.
@@ -92,7 +96,7 @@ const SURE: u8 = 4;
 /// fill, and clocks without a battery begin in 1970, so no single fault rules a record out.
 fn likeness(record: &Record<'_>, bytes: &[u8]) -> Option<u8> {
     let is_timed = record.is_timed();
-    if !is_type(record.type_) || record.type_ == EMPTY && !is_timed || !begins_like_text(record.line) {
+    if record.type_ == EMPTY && !is_timed || !begins_like_text(record.line) {
         return None;
     }
     let is_clean = [record.line, record.user, record.host].into_iter().all(is_clean);
@@ -249,6 +253,13 @@ impl Width {
 }
 
 impl Order {
+    const ALL: [Self; 2] = [Self::Little, Self::Big];
+
+    /// Whether these bytes, or those that are there of them, begin with a type in this order.
+    fn may_begin(self, bytes: &[u8]) -> bool {
+        bytes.first_chunk().is_none_or(|two| is_type(self.i16(*two)))
+    }
+
     fn i16(self, bytes: [u8; 2]) -> i16 {
         match self {
             Self::Little => i16::from_le_bytes(bytes),
