@@ -1,5 +1,6 @@
 //! All integration tests in one binary: each further one costs a link and its disk space.
 
+mod agreement;
 mod cloudtrail_data;
 mod collect;
 mod config;

@@ -16,6 +16,11 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
             let remote = remote::from_host(rest.strip_suffix(':').unwrap_or(rest))?;
             Some(probe(remote, "bad protocol version").with("sent", remote.before.strip_suffix('\'')?))
         }
+        "Could" => {
+            let host = rest.strip_prefix("not write ident string to ")?;
+            let (remote, _) = remote::at_start(host)?;
+            Some(probe(remote, "gone before the identification"))
+        }
         "banner" => starting_with(rest, "exchange: Connection from "),
         "Unable" => starting_with(rest, "to negotiate with "),
         "ssh_dispatch_run_fatal:" => starting_with(rest, "Connection from "),
