@@ -348,7 +348,7 @@ fn files_are_told_apart_by_name_or_by_what_only_failures_have() {
     assert_eq!(detect("wtmp", &[vec![0; 768], day(X86_64)].concat()), Some(Family::Wtmp));
     assert_eq!(detect("wtmp", &[vec![0; 768], day(PPC64)].concat()), Some(Family::Wtmp));
     for other in [&b""[..], &[0; 4096], &[7; 4096], b"Nov 20 10:11:12 web-1 sshd[1]: text", &day(X86_64)[..383]] {
-        assert_eq!(detect("wtmp", other), None);
+        assert!(!matches!(detect("wtmp", other), Some(Family::Wtmp | Family::Btmp)));
     }
 }
 
