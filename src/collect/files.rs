@@ -24,16 +24,24 @@ pub(super) struct Found {
 }
 
 /// Folders as well as files: what they are is seen when they are opened.
+///
+/// A pattern beside others need not match: rotated copies come with time. All of them together must.
 pub(super) fn scan(paths: &[String]) -> Scan {
     let mut scan = Scan::default();
     let mut taken = HashSet::new();
+    let mut unmatched = Vec::new();
     for text in paths {
         let path = Path::new(text);
         match path.metadata() {
             Ok(metadata) => scan.take(path, &metadata, &mut taken),
-            Err(_) if is_glob(text) => scan.expand(text, &mut taken),
+            Err(_) if is_glob(text) && scan.expand(text, &mut taken) => {}
+            Err(_) if is_glob(text) => unmatched.push(text.clone()),
             Err(error) => scan.failures.push((text.clone(), Unreadable::from(error).to_string())),
         }
+    }
+    if scan.found.is_empty() && scan.failures.is_empty() {
+        let problem = "matches no file: create one or correct the glob";
+        scan.failures.extend(unmatched.into_iter().map(|pattern| (pattern, problem.to_owned())));
     }
     scan.found.sort_by(|a, b| a.print.modified().cmp(&b.print.modified()).then_with(|| a.path.cmp(&b.path)));
     scan
@@ -48,12 +56,13 @@ impl Scan {
         }
     }
 
-    fn expand(&mut self, pattern: &str, taken: &mut HashSet<super::content::FileId>) {
+    /// False where nothing matches.
+    fn expand(&mut self, pattern: &str, taken: &mut HashSet<super::content::FileId>) -> bool {
         let matches = match glob::glob(pattern) {
             Ok(matches) => matches,
             Err(error) => {
                 self.failures.push((pattern.to_owned(), format!("is no glob that can be read: {error}")));
-                return;
+                return true;
             }
         };
         let mut any = false;
@@ -75,10 +84,7 @@ impl Scan {
                 }
             }
         }
-        if !any {
-            let problem = "matches no file: create one or correct the glob".to_owned();
-            self.failures.push((pattern.to_owned(), problem));
-        }
+        any
     }
 }
 
@@ -123,4 +129,25 @@ pub fn head(path: &Path, bytes: u64) -> Result<Vec<u8>, Unreadable> {
     let mut head = Vec::new();
     content.read_from(0)?.take(bytes).read_to_end(&mut head)?;
     Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(folder: &Path, names: &[&str]) -> Vec<String> {
+        let paths: Vec<String> = names.iter().map(|name| folder.join(name).to_string_lossy().into_owned()).collect();
+        let name = |origin: &str| Path::new(origin).file_name().map(|name| name.to_string_lossy().into_owned());
+        scan(&paths).failures.iter().filter_map(|(origin, _)| name(origin)).collect()
+    }
+
+    #[test]
+    fn a_pattern_may_match_nothing_as_long_as_something_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(failures(folder.path(), &["auth.log", "auth.log.[0-9]*"]), ["auth.log"]);
+        assert_eq!(failures(folder.path(), &["*.log", "*.gz"]), ["*.log", "*.gz"]);
+        std::fs::File::create(folder.path().join("auth.log")).expect("a file");
+        assert_eq!(failures(folder.path(), &["auth.log", "auth.log.[0-9]*"]), [""; 0]);
+        assert_eq!(failures(folder.path(), &["auth.log", "wtmp"]), ["wtmp"]);
+    }
 }

@@ -4,7 +4,6 @@
 //! reorder what is read, zero-width characters hide. They are shown as `\u{…}`, never sent.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// One line of plain text: control, bidi, zero-width and line-separating characters are spelled out.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -18,8 +17,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if is_hostile(c) => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
             }
             c => out.push(c),
         }
@@ -36,7 +34,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         if is_hostile(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
+                out.push_str(&format!("\\u{unit:04x}"));
             }
         } else {
             out.push(c);

@@ -28,6 +28,9 @@ pub enum Value<'a> {
     Time(Stamp),
 }
 
+/// Hands an event's values to a sink.
+type Values = fn(&Event, Sink<'_>);
+
 /// A searchable field.
 pub struct Field {
     pub name: &'static str,
@@ -36,7 +39,7 @@ pub struct Field {
     pub aliases: &'static [&'static str],
     /// One line for `whodid query fields` and the docs.
     pub doc: &'static str,
-    values: fn(&Event, &mut dyn FnMut(Value<'_>)),
+    values: Values,
 }
 
 impl Field {

@@ -19,7 +19,7 @@ mod stamp;
 pub mod tag;
 pub mod text;
 
-pub use family::Family;
+pub use family::{Family, UnknownFamily};
 pub use fit::{LEAF_BYTES_MAX, Oversized, encode};
 pub use id::{EventId, Lineage};
 pub use stamp::Stamp;

@@ -2,6 +2,7 @@
 
 use super::IndexError;
 use crate::event::Event;
+use crate::trail::Reader;
 
 /// Reads the trail up to its last acknowledged entry, also while its writer runs.
 pub trait Entries: Send + Sync {
@@ -19,4 +20,25 @@ pub trait Entries: Send + Sync {
         &'e self,
         from: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError>;
+}
+
+impl Entries for Reader {
+    fn origin(&self) -> Result<String, IndexError> {
+        Ok(Self::origin(self).to_owned())
+    }
+
+    fn acknowledged(&self) -> Result<u64, IndexError> {
+        Ok(Self::acknowledged(self)?)
+    }
+
+    fn event(&self, seq: u64) -> Result<Event, IndexError> {
+        Ok(Self::event(self, seq)?)
+    }
+
+    fn scan<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
+        Ok(Box::new(Self::scan(self, from)?.map(|entry| Ok(entry?))))
+    }
 }

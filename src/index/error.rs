@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use tantivy::TantivyError;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
 
+use crate::trail::TrailError;
+
 /// Why an index could not answer. A check that meets one is UNKNOWN.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,8 @@ pub enum IndexError {
     Engine { path: PathBuf, source: Box<TantivyError> },
     #[error("entry {seq} of the trail is no event that this version can read: {source}")]
     Entry { seq: u64, source: serde_json::Error },
+    #[error(transparent)]
+    Trail(TrailError),
     #[error("entry {seq} of the trail was handed to the index after {next}: entries come in their order")]
     Order { seq: u64, next: u64 },
 }
@@ -55,6 +59,17 @@ pub enum Damage {
     Lost { found: u64, expected: u64 },
     #[error("{0}")]
     Engine(Box<TantivyError>),
+}
+
+impl From<TrailError> for IndexError {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::NoTrail(path) => Self::NoTrail(path),
+            TrailError::Permission { path, source } => Self::Permission { path, source },
+            TrailError::Io { path, source } => Self::Io { path, source },
+            error => Self::Trail(error),
+        }
+    }
 }
 
 impl IndexError {

@@ -25,6 +25,7 @@ mod time;
 pub use error::{Problem, QueryError};
 pub use explain::explain;
 pub use matcher::{Subject, matches};
+pub use time::{TimeProblem, bounds};
 
 use crate::event::Stamp;
 use ast::Ast;

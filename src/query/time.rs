@@ -5,6 +5,8 @@
 //! exact. All is UTC, to the microsecond, which is what indexes can tell apart; weeks begin on Monday.
 //! Results stay within the years 0000 to 9999.
 
+use std::ops::Bound;
+
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use crate::event::Stamp;
@@ -72,6 +74,29 @@ const AMOUNT_DIGITS_MAX: usize = 9;
 
 /// Nobody needs more than a few.
 const STEPS_MAX: usize = 16;
+
+/// The bounds of `--since A --until B`. A whole unit (`2026-11-20`, `now/h`) counts from its start to its
+/// end; a leading sign means `now`: `-30m`.
+pub fn bounds(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: Stamp,
+) -> Result<(Bound<Stamp>, Bound<Stamp>), TimeProblem> {
+    let span = |text: Option<&str>| text.map(|text| from_now(text).map(|time| time.at(now))).transpose();
+    let since = span(since)?.map_or(Bound::Unbounded, |span| Bound::Included(span.start));
+    let until = span(until)?.map_or(Bound::Unbounded, |span| match span.end {
+        Some(end) => Bound::Excluded(end),
+        None => Bound::Included(span.start),
+    });
+    Ok((since, until))
+}
+
+fn from_now(text: &str) -> Result<Time, TimeProblem> {
+    match text.starts_with(['-', '+']) {
+        true => Time::parse(&format!("now{text}")),
+        false => Time::parse(text),
+    }
+}
 
 impl Time {
     pub(super) fn parse(text: &str) -> Result<Self, TimeProblem> {

@@ -2,18 +2,20 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::TrailError;
 use super::error::Holder;
 use super::layout::{Layout, open_to_write, read_small};
-use super::{Open, TrailError};
+use crate::event::Stamp;
 
 /// Held as long as this lives.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
@@ -21,7 +23,9 @@ pub(super) struct Lock {
 const HOLDER_BYTES_MAX: u64 = 256;
 
 impl Lock {
-    pub(super) fn take(layout: &Layout, open: &Open) -> Result<Self, TrailError> {
+    /// Takes the lock of a data folder; `command` is what others are told about who has it.
+    pub fn take(data: &Path, command: &str, now: Stamp) -> Result<Self, TrailError> {
+        let layout = &Layout::new(data);
         let path = layout.lock();
         let file = open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -29,7 +33,7 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => return Err(TrailError::Held { holder: holder(layout), path }),
             Err(error) => return Err(TrailError::io(path, error.into())),
         }
-        let text = format!("{} (process {}, since {})\n", open.command, process::id(), open.now);
+        let text = format!("{command} (process {}, since {now})\n", process::id());
         // Only a message for others depends on it: a full disk is met where it matters.
         if file.set_len(0).is_ok() {
             file.write_all_at(text.as_bytes(), 0).unwrap_or_default();

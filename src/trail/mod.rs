@@ -38,6 +38,7 @@ pub mod tree;
 
 pub use error::{Damage, Holder, TrailError};
 pub use line::{BadLine, Line};
+pub use lock::Lock;
 pub use origin::Mode;
 pub use reader::{Lines, Reader, Stat};
 pub use seen::Seen;

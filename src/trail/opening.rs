@@ -31,7 +31,7 @@ impl Writer {
     pub fn open(open: Open) -> Result<(Self, Opened), TrailError> {
         let layout = Layout::new(&open.data);
         layout::create_folder(&layout.data).map_err(|error| TrailError::io(&layout.data, error))?;
-        let lock = Lock::take(&layout, &open)?;
+        let lock = Lock::take(&open.data, &open.command, open.now)?;
         layout.create_folders()?;
         let (origin, keys) = match Origin::read(&layout)? {
             Some(origin) => {
