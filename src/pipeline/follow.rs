@@ -1,0 +1,91 @@
+//! The index's thread: takes in what the trail has acknowledged.
+//!
+//! Searches do not wait for it: they go through the rest of the trail themselves. So it commits at most
+//! once in [`COMMIT_AFTER`], and when it fails it tries again while the trail goes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, warn};
+
+use crate::index::IndexError;
+use crate::index::embedded::Writer;
+use crate::trail::Reader;
+
+use super::writer::Reached;
+
+/// A commit costs some 20 ms and a small file for each; a search through what arrives in a second costs less.
+const COMMIT_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two tries of an index that does not work.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// How far the index is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Indexed {
+    pub(super) complete_to: u64,
+}
+
+pub(super) struct Follower {
+    pub(super) data: PathBuf,
+    pub(super) trail: Arc<Reader>,
+    pub(super) reached: watch::Receiver<Reached>,
+    pub(super) indexed: watch::Sender<Indexed>,
+}
+
+/// Follows the trail until its writer has ended; the last try's failure is the answer.
+pub(super) fn run(mut follower: Follower, runtime: &Handle) -> Result<(), IndexError> {
+    let mut writer: Option<Writer> = None;
+    loop {
+        let taken = follower.take_in(&mut writer);
+        if let Err(error) = &taken {
+            complain(error);
+            // What is half done is read again.
+            writer = None;
+        }
+        let pause = if taken.is_ok() { COMMIT_AFTER } else { RETRY_AFTER };
+        if !runtime.block_on(follower.wait(pause)) {
+            return follower.take_in(&mut writer);
+        }
+    }
+}
+
+impl Follower {
+    fn take_in(&mut self, writer: &mut Option<Writer>) -> Result<(), IndexError> {
+        let upto = self.reached.borrow_and_update().acknowledged;
+        let writer = match writer {
+            Some(writer) => writer,
+            None => writer.insert(Writer::open(&self.data, self.trail.origin())?),
+        };
+        let complete_to =
+            if writer.complete_to() < upto { writer.catch_up(&*self.trail, upto)? } else { writer.complete_to() };
+        self.indexed.send_modify(|indexed| indexed.complete_to = complete_to);
+        Ok(())
+    }
+
+    /// Waits until there is more to do and the pause is over; false when the trail's writer has ended.
+    async fn wait(&mut self, pause: Duration) -> bool {
+        let rested = sleep_until(Instant::now() + pause);
+        let mut ended = self.reached.clone();
+        tokio::select! {
+            () = rested => {}
+            () = until_ended(&mut ended) => return false,
+        }
+        self.reached.changed().await.is_ok()
+    }
+}
+
+async fn until_ended(reached: &mut watch::Receiver<Reached>) {
+    while reached.changed().await.is_ok() {}
+}
+
+fn complain(error: &IndexError) {
+    match error.is_transient() {
+        true => warn!(%error, "The index is not up to date; it is tried again."),
+        false => error!(%error, "The index does not work; the trail goes on without it."),
+    }
+}

@@ -1,0 +1,202 @@
+//! The wiring: collect -> trail -> index -> alerts. The only place that spawns the data tasks.
+//!
+//! Four parts run side by side and share nothing but channels: the collectors (tasks and threads of
+//! [`crate::collect`]), the writer ([`writer`], the only one that appends), the index ([`follow`], which
+//! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
+//! the writer). When a later part fails the earlier ones go on; when the writer fails all stop.
+//!
+//! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
+//! last own event is written; the trail is signed; the index catches up; the status is written.
+
+mod follow;
+mod opening;
+mod status;
+mod watch;
+mod writer;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch as signal};
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summary};
+use crate::config::{Config, Source};
+use crate::event::EventId;
+use crate::index::IndexError;
+use crate::sources;
+use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
+
+use follow::{Follower, Indexed};
+use opening::{InForce, Opening};
+use status::Reporter;
+pub use watch::Watched;
+use watch::Watcher;
+pub use writer::Added;
+use writer::{Input, Reached, Stage};
+
+/// What to do.
+pub struct Plan {
+    pub config: Config,
+    /// Those of the configuration, or files named by hand.
+    pub sources: Vec<Source>,
+    pub mode: Mode,
+    /// Shows how far reading is.
+    pub progress: Arc<Progress>,
+    /// Without views nothing is indexed and no alert is evaluated: the next run does both.
+    pub views: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Report {
+    pub read: Vec<Summary>,
+    pub added: Added,
+    /// Entries of the trail now.
+    pub size: u64,
+    pub watched: Watched,
+    /// Whether the index has all of it.
+    pub indexed: Result<(), IndexError>,
+}
+
+/// Why the program stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    #[error("an event cannot be stored: {0}")]
+    Line(#[from] BadLine),
+    #[error("the system gives no more threads: {0}")]
+    Thread(#[source] io::Error),
+    #[error("the {0} ended unexpectedly; what was acknowledged is safe")]
+    Died(&'static str),
+}
+
+/// How long the last messages of a stopping program may take: they are sent again after the next start.
+const LAST_MESSAGES: Duration = Duration::from_secs(10);
+
+/// Collects, keeps, indexes and watches until there is nothing more to do or it is time to stop.
+pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report, PipelineError> {
+    let Plan { config, sources, mode, progress, views } = plan;
+    let (trail, opened) = trail::Writer::open(Open {
+        mode: if config.clock.is_replay() { trail::Mode::Replay } else { trail::Mode::Live },
+        command: opening::command(mode).to_owned(),
+        ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
+    })?;
+    let reader = Arc::new(Reader::open(&config.data)?);
+    let (positions, in_force) = remembered(&reader)?;
+    let seen = Arc::new(Mutex::new(Seen::open(&config.data, &reader)?));
+
+    let (batch_tx, batches) = mpsc::channel(CHANNEL_BATCHES);
+    let (order_tx, orders) = mpsc::channel(1);
+    let (reached_tx, reached) = signal::channel(Reached { acknowledged: opened.size, drained: false });
+    let (indexed_tx, indexed) = signal::channel(Indexed::default());
+    let stage = Stage {
+        trail,
+        seen: Arc::clone(&seen),
+        positions: positions.clone(),
+        opening: Opening::new(&config, mode, &opened, &in_force),
+        clock: config.clock,
+        reached: reached_tx,
+        shutdown: shutdown.clone(),
+        added: Added::default(),
+    };
+    let writer = spawn("write", move |runtime| writer::run(stage, Input { batches, orders }, runtime))?;
+    let follower = Follower {
+        data: config.data.clone(),
+        trail: Arc::clone(&reader),
+        reached: reached.clone(),
+        indexed: indexed_tx,
+    };
+    let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
+    let reporter = Reporter::new(&config, &sources, mode, Arc::clone(&progress));
+    let (end_reports, ended) = oneshot::channel();
+    let reporting = tokio::spawn(reporter.keep_reporting(reached.clone(), indexed.clone(), ended));
+
+    let collector = Collector {
+        positions,
+        seen: Arc::new(move |id| holds(&seen, id)),
+        mode,
+        clock: config.clock,
+        decoder: sources::decoder,
+        tx: batch_tx,
+        progress,
+        shutdown,
+    };
+    let collecting = tokio::spawn(collector.run(sources));
+    let watcher = Watcher { config, trail: reader, orders: order_tx, reached: reached.clone(), indexed };
+    let (read, watched) = match (mode, views) {
+        (Mode::Follow, true) => watch_while(collecting, watcher).await,
+        (Mode::Once | Mode::Ingest, true) => (collecting.await, watcher.once().await),
+        (_, false) => {
+            drop(watcher);
+            (collecting.await, Watched::default())
+        }
+    };
+    // Nobody orders events any more, so the writer ends; then the index, which sees that it did.
+    let added = join(writer, "writer").await?;
+    let indexed = match follower {
+        Some(follower) => join(follower, "index").await?,
+        None => Ok(()),
+    };
+    drop(end_reports);
+    join_task(reporting.await, "reporter")?;
+    let size = reached.borrow().acknowledged;
+    Ok(Report { read: join_task(read, "collector")?, added: added?, size, watched, indexed })
+}
+
+/// The alerts are watched as long as anything is collected; a message on its way is given a moment.
+async fn watch_while(
+    collecting: JoinHandle<Vec<Summary>>,
+    watcher: Watcher,
+) -> (Result<Vec<Summary>, JoinError>, Watched) {
+    let (stop, stopped) = signal::channel(false);
+    let mut watching = tokio::spawn(watcher.follow(stopped));
+    let read = collecting.await;
+    stop.send_replace(true);
+    if tokio::time::timeout(LAST_MESSAGES, &mut watching).await.is_err() {
+        watching.abort();
+    }
+    (read, Watched::default())
+}
+
+/// What the trail says that every start must know, from the beginning of its newest segment.
+fn remembered(trail: &Reader) -> Result<(Positions, InForce), TrailError> {
+    let (mut positions, mut in_force) = (Positions::new(), InForce::default());
+    let mut lines = trail.lines(trail.newest_segment()?)?;
+    while let Some((_, line)) = lines.next()? {
+        positions.fold_line(line);
+        in_force.fold_line(line);
+    }
+    Ok((positions, in_force))
+}
+
+/// Whether an event is in the trail. Where that cannot be known it is taken for new: the writer asks again,
+/// and stops at the same error before it could double anything.
+fn holds(seen: &Mutex<Seen>, id: &EventId) -> bool {
+    let answer = writer::lock(seen).contains(std::slice::from_ref(id));
+    answer.ok().and_then(|known| known.first().copied()).unwrap_or(false)
+}
+
+type Running<T> = thread::JoinHandle<T>;
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce(&Handle) -> T + Send + 'static,
+) -> Result<Running<T>, PipelineError> {
+    let runtime = Handle::current();
+    thread::Builder::new().name(name.to_owned()).spawn(move || work(&runtime)).map_err(PipelineError::Thread)
+}
+
+async fn join<T: Send + 'static>(running: Running<T>, name: &'static str) -> Result<T, PipelineError> {
+    let joined = tokio::task::spawn_blocking(move || running.join()).await;
+    joined.ok().and_then(Result::ok).ok_or(PipelineError::Died(name))
+}
+
+fn join_task<T>(joined: Result<T, JoinError>, name: &'static str) -> Result<T, PipelineError> {
+    joined.map_err(|_| PipelineError::Died(name))
+}

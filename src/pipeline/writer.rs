@@ -1,0 +1,282 @@
+//! The writer's thread: events in, durable entries of the trail out.
+//!
+//! A group is whatever has arrived while the last one was made durable, up to [`GROUP_BYTES`]: a quiet
+//! log is written at once, a busy one in few steps. Order of one group: left out what the trail holds,
+//! encoded and hashed, appended, `fdatasync`, acknowledged. A signature follows within [`SIGN_AFTER`].
+//!
+//! Invariant: what is acknowledged is on disk, and nothing is in the trail twice.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::collect::{Batch, Positions};
+use crate::event::{self, Event, EventId, Family};
+use crate::trail::{Line, Seen, TrailError, Writer};
+
+use super::PipelineError;
+use super::opening::Opening;
+
+/// A larger group gains nothing: one `fdatasync` of a MiB costs little more than that of a line.
+const GROUP_BYTES: usize = 1 << 20;
+
+/// The longest that an acknowledged entry waits for its signature.
+const SIGN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// Own events, and where to say that they are durable.
+pub(super) struct Order {
+    pub(super) events: Vec<Event>,
+    pub(super) done: oneshot::Sender<()>,
+}
+
+/// How far the trail is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Entries that are durable.
+    pub(super) acknowledged: u64,
+    /// Collecting has ended, and all that was collected is durable.
+    pub(super) drained: bool,
+}
+
+/// What this run added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Added {
+    pub records: u64,
+    pub own: u64,
+    /// Left out, because the trail held them.
+    pub known: u64,
+}
+
+pub(super) struct Stage {
+    pub(super) trail: Writer,
+    pub(super) seen: Arc<Mutex<Seen>>,
+    pub(super) positions: Positions,
+    pub(super) opening: Opening,
+    pub(super) clock: Clock,
+    pub(super) reached: watch::Sender<Reached>,
+    pub(super) shutdown: watch::Receiver<bool>,
+    pub(super) added: Added,
+}
+
+/// Where events come from.
+pub(super) struct Input {
+    pub(super) batches: Receiver<Batch>,
+    pub(super) orders: Receiver<Order>,
+}
+
+/// One group on its way.
+#[derive(Default)]
+struct Group {
+    lines: Vec<Line>,
+    bytes: usize,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+enum Arrived {
+    Batch(Batch),
+    Order(Order),
+    /// Collecting has ended.
+    Drained,
+    SignatureDue,
+    /// Nobody will send anything any more.
+    Ended,
+}
+
+/// Takes events until all who send have ended; then says so and signs.
+pub(super) fn run(mut stage: Stage, mut input: Input, runtime: &Handle) -> Result<Added, PipelineError> {
+    let mut group = Group::default();
+    if stage.opening.is_due() {
+        stage.encode(Vec::new(), &mut group)?;
+    }
+    let mut sign_at = None;
+    loop {
+        if !group.is_empty() {
+            stage.write(std::mem::take(&mut group), runtime)?;
+            sign_at.get_or_insert_with(|| Instant::now() + SIGN_AFTER);
+        }
+        match runtime.block_on(input.next(sign_at, stage.is_drained())) {
+            Arrived::Batch(batch) => stage.take(batch, &mut group)?,
+            Arrived::Order(order) => stage.obey(order, &mut group)?,
+            Arrived::Drained => stage.reached.send_modify(|reached| reached.drained = true),
+            Arrived::SignatureDue => {
+                stage.sign(runtime)?;
+                sign_at = None;
+            }
+            Arrived::Ended => break,
+        }
+        while group.bytes < GROUP_BYTES {
+            if let Ok(batch) = input.batches.try_recv() {
+                stage.take(batch, &mut group)?;
+            } else if let Ok(order) = input.orders.try_recv() {
+                stage.obey(order, &mut group)?;
+            } else {
+                break;
+            }
+        }
+    }
+    stage.end(runtime)
+}
+
+impl Input {
+    /// What was collected goes first, so that `Drained` means all of it.
+    async fn next(&mut self, sign_at: Option<Instant>, drained: bool) -> Arrived {
+        let due = async {
+            match sign_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = due => Arrived::SignatureDue,
+            batch = self.batches.recv(), if !drained => batch.map_or(Arrived::Drained, Arrived::Batch),
+            order = self.orders.recv() => order.map_or(Arrived::Ended, Arrived::Order),
+        }
+    }
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.waiting.is_empty()
+    }
+}
+
+impl Stage {
+    fn is_drained(&self) -> bool {
+        self.reached.borrow().drained
+    }
+
+    /// Leaves out what the trail holds, where that may be so.
+    fn take(&mut self, batch: Batch, group: &mut Group) -> Result<(), PipelineError> {
+        let mut events = batch.events;
+        if batch.replay {
+            let before = events.len();
+            // Own events without an id are new by nature.
+            let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+            let mut known = lock(&self.seen).contains(&ids)?.into_iter();
+            let mut in_group = group.lines.iter().map(Line::id).collect::<HashSet<_>>();
+            events.retain(|event| {
+                let is_known = known.next().unwrap_or(false);
+                event.id == EventId::PENDING || (!is_known && in_group.insert(event.id))
+            });
+            self.added.known += (before - events.len()) as u64;
+        }
+        self.encode(events, group)
+    }
+
+    fn obey(&mut self, order: Order, group: &mut Group) -> Result<(), PipelineError> {
+        self.encode(order.events, group)?;
+        group.waiting.push(order.done);
+        Ok(())
+    }
+
+    /// Events to lines; what opens this run goes before its first one.
+    fn encode(&mut self, events: Vec<Event>, group: &mut Group) -> Result<(), PipelineError> {
+        let is_due = !events.is_empty() || self.opening.is_due();
+        let opening = if is_due { self.opening.take() } else { Vec::new() };
+        for mut event in opening.into_iter().chain(events) {
+            match event.source.kind {
+                Family::Whodid => self.added.own += 1,
+                _ => self.added.records += 1,
+            }
+            if event.id == EventId::PENDING {
+                let seq = self.trail.next_seq() + group.lines.len() as u64;
+                event.id = EventId::of_own(self.trail.origin(), seq);
+            }
+            self.positions.fold(&event);
+            let (bytes, blob) = event::encode(&mut event);
+            group.bytes += bytes.len() + blob.as_ref().map_or(0, |blob| blob.bytes.len());
+            group.lines.push(Line::new(event.id, bytes, blob)?);
+        }
+        Ok(())
+    }
+
+    /// Makes a group durable, says so, and begins a new segment where one is due.
+    fn write(&mut self, group: Group, runtime: &Handle) -> Result<(), PipelineError> {
+        if !group.lines.is_empty() {
+            let ids: Vec<EventId> = group.lines.iter().map(Line::id).collect();
+            self.trail.append(group.lines)?;
+            self.patiently(runtime, Writer::commit)?;
+            lock(&self.seen).insert(&ids, self.trail.acknowledged())?;
+            self.reached.send_modify(|reached| reached.acknowledged = self.trail.acknowledged());
+        }
+        for done in group.waiting {
+            // Whoever asked may have been stopped meanwhile.
+            done.send(()).unwrap_or_default();
+        }
+        match self.trail.wants_new_segment() {
+            true => self.roll(runtime),
+            false => Ok(()),
+        }
+    }
+
+    /// A segment begins with everything that a start must know, so that its tail is enough.
+    fn roll(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
+        self.patiently(runtime, Writer::roll)?;
+        let mut events = self.positions.position_events(self.clock.now());
+        events.extend(self.opening.in_force(self.clock.now()));
+        let mut group = Group::default();
+        self.encode(events, &mut group)?;
+        match group.is_empty() {
+            true => Ok(()),
+            false => self.write(group, runtime),
+        }
+    }
+
+    fn sign(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
+        self.patiently(runtime, Writer::sign).map(drop)
+    }
+
+    /// Waits while the disk is full: what was taken in stays where it is, and the collectors wait too.
+    fn patiently<T>(
+        &mut self,
+        runtime: &Handle,
+        mut work: impl FnMut(&mut Writer) -> Result<T, TrailError>,
+    ) -> Result<T, PipelineError> {
+        let mut is_waiting = false;
+        loop {
+            match work(&mut self.trail) {
+                Err(error) if error.is_retryable() && !*self.shutdown.borrow() => {
+                    if !is_waiting {
+                        warn!(%error, "The disk is full.");
+                        is_waiting = true;
+                    }
+                    runtime.block_on(sleep(FULL_RETRY));
+                }
+                Ok(done) => {
+                    if is_waiting {
+                        info!("There is room again.");
+                    }
+                    return Ok(done);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The last event of a run that added anything, and the signature over all of it.
+    fn end(mut self, runtime: &Handle) -> Result<Added, PipelineError> {
+        if let Some(stopped) = self.opening.closing(self.added, self.clock.now()) {
+            let mut group = Group::default();
+            self.encode(vec![stopped], &mut group)?;
+            self.write(group, runtime)?;
+        }
+        self.sign(runtime)?;
+        lock(&self.seen).flush()?;
+        Ok(self.added)
+    }
+}
+
+pub(super) fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
