@@ -1,0 +1,94 @@
+//! `whodid check NAME|--all`: a plugin for Nagios, Sensu and their kin.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::ArgGroup;
+
+use super::query::nearest;
+use super::settings::Place;
+use crate::check::status::FILE_NAME;
+use crate::check::{self, Finding, Freshness, Question, State, Status};
+use crate::config::Config;
+use crate::event::escape;
+use crate::index::embedded::Searcher;
+use crate::trail::Reader;
+
+/// Evaluate an alert for the window that ends now; one line, and an exit code for monitoring
+///
+/// Exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What could not be looked at is UNKNOWN, never OK: no
+/// trail, a writer that is not running, a source that cannot be read, an index that does not answer.
+/// It writes nothing, and any user who may read the data folder can run it.
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["name", "all"]))]
+pub(super) struct Args {
+    /// The alert: aws/security-group-open-to-world
+    name: Option<String>,
+
+    /// Every alert that applies here; the worst state counts
+    #[arg(long)]
+    all: bool,
+}
+
+impl Args {
+    /// Whatever goes wrong on the way is an answer: UNKNOWN.
+    pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+        let name = self.name.clone().unwrap_or_else(|| "whodid".to_owned());
+        let (state, text) = self.answer(place).unwrap_or_else(|error| {
+            let reason = format!("{error:#}").replace('|', "\\u{7c}").replace('\n', "; ");
+            (State::Unknown, format!("{} {}: {}", State::Unknown, escape::line(&name), escape::line(&reason)))
+        });
+        writeln!(io::stdout().lock(), "{text}")?;
+        Ok(ExitCode::from(state.exit_code()))
+    }
+
+    fn answer(&self, place: &Place) -> anyhow::Result<(State, String)> {
+        let config = place.settings()?;
+        let questions = self.questions(&config)?;
+        let index = Searcher::open(&config.data, Reader::open(&config.data)?);
+        let status = status(&config)?;
+        let freshness = Freshness { status: status.as_ref(), now: config.clock.now(), stale_after: config.stale_after };
+        let ask = |question: &Question<'_>| check::check(question, &index, &freshness);
+        if let [question] = questions.as_slice()
+            && !self.all
+        {
+            let finding = ask(question);
+            return Ok((finding.state(), check::line(question, &finding, None)));
+        }
+        let mut found: Vec<(Question<'_>, Finding)> = Vec::new();
+        for question in questions {
+            let finding = ask(&question);
+            match &finding.answer {
+                Err(unknown) if unknown.is_unwatched() => {
+                    eprintln!("{}: skipped: {}", escape::line(&question.alert.id), escape::line(&unknown.to_string()));
+                }
+                _ => found.push((question, finding)),
+            }
+        }
+        Ok(check::summary(&found))
+    }
+
+    fn questions<'c>(&self, config: &'c Config) -> anyhow::Result<Vec<Question<'c>>> {
+        let all =
+            config.alerts.values().filter_map(|alert| Some(Question::new(alert, config.queries.get(&alert.query)?)));
+        let Some(name) = &self.name else { return Ok(all.collect()) };
+        let one: Vec<Question<'_>> = all.filter(|question| question.alert.id == *name).collect();
+        match one.is_empty() {
+            true => anyhow::bail!(
+                "no alert \"{name}\"{}; `whodid alert list` lists them",
+                nearest(name, config.alerts.keys())
+            ),
+            false => Ok(one),
+        }
+    }
+}
+
+/// None where `whodid run` has not been yet.
+fn status(config: &Config) -> anyhow::Result<Option<Status>> {
+    match fs::read(config.data.join(FILE_NAME)) {
+        Ok(bytes) => Ok(Status::parse(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(anyhow::Error::new(error).context(config.data.join(FILE_NAME).display().to_string())),
+    }
+}

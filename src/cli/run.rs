@@ -1,0 +1,106 @@
+//! `whodid run [--once]`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use super::progress::Bar;
+use super::settings::Place;
+use super::summary;
+use crate::collect::{Mode, Progress};
+use crate::config::{Config, Source};
+use crate::event::escape;
+use crate::pipeline::{self, Plan};
+
+/// Collect, keep, index and watch until stopped (SIGINT, SIGTERM)
+///
+/// Without a configuration it reads the logs that this machine has.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Read what is there, evaluate every alert once, and end with a summary
+    #[arg(long)]
+    once: bool,
+}
+
+/// One pass over sources.
+pub(super) struct Work {
+    pub(super) config: Config,
+    pub(super) sources: Vec<Source>,
+    pub(super) mode: Mode,
+    /// What cannot be read, known before.
+    pub(super) refused: Vec<String>,
+}
+
+impl Args {
+    pub(super) fn is_daemon(&self) -> bool {
+        !self.once
+    }
+
+    pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+        let config = place.settings()?;
+        let sources = config.sources.clone();
+        match self.once {
+            true => once(Work { config, sources, mode: Mode::Once, refused: Vec::new() }),
+            false => follow(config, sources),
+        }
+    }
+}
+
+/// Reads, evaluates, and says what came of it. All was read: 0, whatever the alerts say.
+pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
+    let Work { config, sources, mode, mut refused } = work;
+    let runtime = runtime()?;
+    let progress = Arc::new(Progress::default());
+    let plan = Plan { config: config.clone(), sources, mode, progress: Arc::clone(&progress), views: true };
+    let bar = Bar::of_bytes(Arc::new(move || {
+        let (done, total) = progress.bytes();
+        (done, total, format!("{} events", progress.events()))
+    }));
+    let report = runtime.block_on(async { pipeline::run(plan, stop_on_signals()?).await.map_err(anyhow::Error::from) });
+    drop(bar);
+    let report = report?;
+    io::stdout().lock().write_all(summary::of(&config, &report, mode).as_bytes())?;
+    let failures = report.read.iter().flat_map(|source| &source.failures);
+    refused.extend(failures.map(|failure| format!("{} {}", failure.origin, failure.problem)));
+    for problem in &refused {
+        eprintln!("whodid: {}", escape::line(problem));
+    }
+    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn follow(config: Config, sources: Vec<Source>) -> anyhow::Result<ExitCode> {
+    let plan = Plan { config, sources, mode: Mode::Follow, progress: Arc::default(), views: true };
+    runtime()?.block_on(async { pipeline::run(plan, stop_on_signals()?).await.map_err(anyhow::Error::from) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no threads for the runtime")
+}
+
+/// Becomes true at the first signal; the second one ends the program as it would without us.
+fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (stop, stopped) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("Stopping: what was read is made durable first.");
+        stop.send_replace(true);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Whoever asks twice does not want to wait; the trail stands a kill at any instant.
+        std::process::exit(130);
+    });
+    Ok(stopped)
+}
