@@ -1,1 +1,206 @@
-fn main() {}
+//! How fast lines become events, durable entries, and searchable.
+//!
+//! `cargo bench` makes an auth.log of a million lines (`LINES=…` for another number; the same lines each
+//! time) and runs each stage in a process of its own, so that its peak memory is its own. Each line of
+//! the result says events/s, MB/s of the log, processor time per event, and peak memory; the shares at the
+//! end say where the next step is to be found.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use whodid::collect::{Mode, Progress};
+use whodid::config::Config;
+use whodid::event::{self, Event, Family, Lineage, Stamp};
+use whodid::pipeline::{self, Plan};
+use whodid::sources::zone::Zone;
+use whodid::sources::{self, Identity, Stream, Year};
+use whodid::trail::Line;
+
+#[path = "../tests/generate/auth_log.rs"]
+mod auth_log;
+
+const STAGES: &[Stage] = &[
+    Stage { name: "read", what: "read the lines, and nothing else", run: read },
+    Stage { name: "decode", what: "decode alone, one thread", run: decode },
+    Stage { name: "encode", what: "decode, encode and hash, one thread", run: encode },
+    Stage { name: "durable", what: "collected, deduplicated, fsynced, signed", run: durable },
+    Stage { name: "searchable", what: "the same, and searchable", run: searchable },
+];
+
+struct Stage {
+    name: &'static str,
+    what: &'static str,
+    /// Returns how many events there were.
+    run: fn(&Path) -> u64,
+}
+
+/// What a stage's process says on stdout: events, seconds, processor seconds, peak KiB.
+struct Measured {
+    events: f64,
+    seconds: f64,
+    processor: f64,
+    peak_kib: f64,
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--stage") {
+        let stage = STAGES.iter().find(|stage| stage.name == args[at + 1]).expect("a known stage");
+        return measure(stage, Path::new(&args[at + 2]));
+    }
+    if args.iter().any(|arg| arg == "--test") {
+        // `cargo test --benches` only wants to know that it starts.
+        return;
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let log = write_log(folder.path());
+    let bytes = log.metadata().expect("it is there").len() as f64;
+    let results: Vec<Measured> = STAGES.iter().map(|stage| in_own_process(stage, &log, bytes)).collect();
+    shares(&results);
+}
+
+fn write_log(folder: &Path) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "a measurement has no configuration")]
+    let lines = std::env::var("LINES").ok().and_then(|lines| lines.parse().ok()).unwrap_or(1_000_000);
+    let path = folder.join("auth.log");
+    let mut file = BufWriter::new(File::create(&path).expect("a file"));
+    for line in auth_log::AuthLog::new(1).take(lines) {
+        writeln!(file, "{line}").expect("written");
+    }
+    file.into_inner().expect("written").sync_all().expect("on disk");
+    path
+}
+
+fn in_own_process(stage: &Stage, log: &Path, bytes: f64) -> Measured {
+    let program = std::env::current_exe().expect("this program");
+    let output = Command::new(program).arg("--stage").arg(stage.name).arg(log).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [events, seconds, processor, peak_kib] = numbers[..] else {
+        panic!("{} said {said:?} {}", stage.name, String::from_utf8_lossy(&output.stderr));
+    };
+    println!(
+        "{:<11} {:>9.0} events/s {:>7.1} MB/s {:>6.2} µs of processor each, peak {:>4.0} MiB   {}",
+        stage.name,
+        events / seconds,
+        bytes / seconds / 1e6,
+        processor * 1e6 / events,
+        peak_kib / 1024.0,
+        stage.what,
+    );
+    Measured { events, seconds, processor, peak_kib }
+}
+
+fn measure(stage: &Stage, log: &Path) {
+    let begin = Instant::now();
+    let events = (stage.run)(log);
+    let seconds = begin.elapsed().as_secs_f64();
+    println!("{events} {seconds} {} {}", processor_seconds(), peak_kib());
+}
+
+/// What each stage adds to the one before it, in processor time.
+fn shares(results: &[Measured]) {
+    let cost = |measured: &Measured| measured.processor * 1e6 / measured.events;
+    let whole = results.last().map_or(1.0, cost);
+    let mut before = 0.0;
+    for (stage, measured) in STAGES.iter().zip(results) {
+        let added = cost(measured) - before;
+        before = cost(measured);
+        println!("share of {:<11} {added:>6.2} µs {:>3.0} %", stage.name, 100.0 * added / whole);
+    }
+    let peak = results.iter().map(|measured| measured.peak_kib).fold(0.0, f64::max);
+    let slowest = results.iter().map(|measured| measured.events / measured.seconds).fold(f64::INFINITY, f64::min);
+    println!("slowest {slowest:.0} events/s, largest {:.0} MiB", peak / 1024.0);
+}
+
+fn read(log: &Path) -> u64 {
+    BufReader::with_capacity(1 << 18, File::open(log).expect("the log")).split(b'\n').count() as u64
+}
+
+/// Hands every block of events to `each`.
+fn decoded(log: &Path, mut each: impl FnMut(&mut Vec<Event>)) {
+    let now = Stamp::parse("2026-12-31T00:00:00Z").expect("an instant");
+    let mut decoder = sources::decoder(Stream {
+        name: "auth".to_owned(),
+        family: Family::Auth,
+        origin: "auth.log".to_owned(),
+        host: "web-1".to_owned(),
+        identity: Identity::Place { lineage: Lineage::new("web-1", Family::Auth, b"bench"), generation: 0 },
+        start: 0,
+        zone: Zone::UTC,
+        year: Year::NotAfter(now),
+    });
+    let mut file = File::open(log).expect("the log");
+    let (mut block, mut events) = (vec![0; 64 << 10], Vec::new());
+    loop {
+        match file.read(&mut block).expect("readable") {
+            0 => break decoder.finish(now, &mut events),
+            n => decoder.push(&block[..n], now, &mut events),
+        }
+        each(&mut events);
+        events.clear();
+    }
+    each(&mut events);
+}
+
+fn decode(log: &Path) -> u64 {
+    let mut count = 0;
+    decoded(log, |events| count += events.len() as u64);
+    count
+}
+
+fn encode(log: &Path) -> u64 {
+    let mut count = 0;
+    decoded(log, |events| {
+        for event in events {
+            let (bytes, blob) = event::encode(event);
+            count += u64::from(!Line::new(event.id, bytes, blob).is_empty());
+        }
+    });
+    count
+}
+
+fn durable(log: &Path) -> u64 {
+    whole(log, false)
+}
+
+fn searchable(log: &Path) -> u64 {
+    whole(log, true)
+}
+
+/// All of the program but its arguments.
+fn whole(log: &Path, views: bool) -> u64 {
+    let folder = tempfile::tempdir_in(log.parent().expect("in a folder")).expect("a folder");
+    let text = format!(
+        "data = \"data\"\nkeys = \"keys\"\norg = \"example.org\"\nhost = \"web-1\"\n\
+         [[source]]\nname = \"auth\"\ntype = \"auth\"\ntz = \"UTC\"\nyear = 2026\npaths = [{:?}]\n",
+        log.to_str().expect("UTF-8"),
+    );
+    let file = folder.path().join("whodid.toml");
+    File::create(&file).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    let config = Config::discover(Some(&file), None).expect("a configuration");
+    let sources = config.sources.clone();
+    let plan = Plan { config, sources, mode: Mode::Once, progress: Arc::new(Progress::default()), views };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    let (_stop, shutdown) = tokio::sync::watch::channel(false);
+    runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs").added.records
+}
+
+/// Of this process, user and system.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().expect("ticks")).sum();
+    // USER_HZ is 100 on every architecture that Debian has.
+    ticks / 100.0
+}
+
+fn peak_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number")
+}

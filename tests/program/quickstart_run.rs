@@ -1,0 +1,47 @@
+//! The first thing anybody does with it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Said, program};
+
+/// The example, with its folders in a place of its own.
+fn copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
+    let copied = Command::new("cp").arg("-r").arg(&from).arg(folder.path()).status().expect("cp");
+    assert!(copied.success());
+    let config = folder.path().join("quickstart/whodid.toml");
+    let text = fs::read_to_string(&config).expect("readable").replace("../../target/quickstart", "..");
+    fs::File::create(&config).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes())).expect("written");
+    folder
+}
+
+fn run(folder: &Path, args: &[&str]) -> Said {
+    program().arg("--config").arg(folder.join("quickstart/whodid.toml")).args(args).output().expect("it runs").into()
+}
+
+#[test]
+fn the_example_fires_and_says_who_did_what_when() {
+    let folder = copy();
+    let said = run(folder.path(), &["run", "--once"]);
+    said.code(0).err_holds("time stands still at 2026-11-20T12:00:00Z");
+    for part in ["auth.log", "wtmp", "AWSLogs", "CRITICAL", "0.0.0.0/0", "linux/ssh-brute-force", "whodid search", "whodid check"] {
+        said.out_holds(part);
+    }
+    let check = run(folder.path(), &["check", "aws/security-group-open-to-world"]);
+    check.code(2).out_holds("0.0.0.0/0").out_holds("AuthorizeSecurityGroupIngress").out_holds("2026-11-20T");
+    assert_eq!(check.out.lines().count(), 1, "{}", check.out);
+    run(folder.path(), &["trail", "verify"]).code(0);
+}
+
+#[test]
+fn a_second_run_adds_nothing() {
+    let folder = copy();
+    let size = || run(folder.path(), &["trail", "stat"]).out;
+    run(folder.path(), &["run", "--once"]).code(0);
+    let before = size();
+    run(folder.path(), &["run", "--once"]).code(0);
+    assert_eq!(size(), before);
+}
