@@ -14,21 +14,19 @@
 //! D is what AWS made of the request, and counts where it is there. C does not say whether the rule it
 //! changes is one for the way out: it is taken for one that lets in, because missing an opening is worse.
 
-use serde_json::Value;
-
-use super::tree::{is_true, items, member, number};
+use super::tree::Tree;
 use crate::event::Exposure;
 
 /// What the record's change opened. Whether it succeeded is for the caller to know.
-pub(super) fn exposes(record: &Value) -> Vec<Exposure> {
-    let is_change = record.get("eventName").and_then(Value::as_str).is_some_and(|name| OPENING.contains(&name));
+pub(super) fn exposes(record: &Tree<'_>) -> Vec<Exposure> {
+    let is_change = record.member("eventName").as_str().is_some_and(|name| OPENING.contains(&name));
     if !is_change {
         return Vec::new();
     }
-    let response = record.get("responseElements").unwrap_or(&Value::Null);
+    let response = record.member("responseElements");
     let mut found = Vec::new();
-    match member(response, "securityGroupRuleSet").map(items).unwrap_or_default() {
-        [] => requested(record.get("requestParameters").unwrap_or(&Value::Null), &mut found),
+    match response.any_case("securityGroupRuleSet").map(Tree::items).unwrap_or_default() {
+        [] => requested(record.member("requestParameters"), &mut found),
         rules => rules.iter().for_each(|rule| of_rule(rule, &mut found)),
     }
     found
@@ -44,34 +42,34 @@ const OPENING: &[&str] = &[
 ];
 
 /// Shapes A, B, C and E.
-fn requested(request: &Value, found: &mut Vec<Exposure>) {
+fn requested(request: &Tree<'_>, found: &mut Vec<Exposure>) {
     of_rule(request, found);
-    for rule in member(request, "ipPermissions").map(items).unwrap_or_default() {
+    for rule in request.any_case("ipPermissions").map(Tree::items).unwrap_or_default() {
         of_rule(rule, found);
     }
-    let Some(changes) = member(request, "ModifySecurityGroupRulesRequest") else { return };
-    for change in member(changes, "SecurityGroupRule").map(items).unwrap_or_default() {
-        of_rule(member(change, "SecurityGroupRule").unwrap_or(change), found);
+    let Some(changes) = request.any_case("ModifySecurityGroupRulesRequest") else { return };
+    for change in changes.any_case("SecurityGroupRule").map(Tree::items).unwrap_or_default() {
+        of_rule(change.any_case("SecurityGroupRule").unwrap_or(change), found);
     }
 }
 
 /// One rule, with one network or lists of them.
-fn of_rule(rule: &Value, found: &mut Vec<Exposure>) {
-    if member(rule, "isEgress").is_some_and(is_true) {
+fn of_rule(rule: &Tree<'_>, found: &mut Vec<Exposure>) {
+    if rule.any_case("isEgress").is_some_and(Tree::is_true) {
         return;
     }
-    let lists = ["ipRanges", "ipv6Ranges"].into_iter().filter_map(|name| member(rule, name)).flat_map(items);
+    let lists = ["ipRanges", "ipv6Ranges"].into_iter().filter_map(|name| rule.any_case(name)).flat_map(Tree::items);
     for network in std::iter::once(rule).chain(lists) {
-        let cidrs = ["cidrIp", "cidrIpv4", "cidrIpv6"].into_iter().filter_map(|name| member(network, name));
-        for cidr in cidrs.filter_map(Value::as_str).map(str::trim).filter(|cidr| !cidr.is_empty()) {
+        let cidrs = ["cidrIp", "cidrIpv4", "cidrIpv6"].into_iter().filter_map(|name| network.any_case(name));
+        for cidr in cidrs.filter_map(Tree::as_str).map(str::trim).filter(|cidr| !cidr.is_empty()) {
             found.push(Exposure { cidr: Some(cidr.to_owned()), ..ports(rule) });
         }
     }
 }
 
-fn ports(rule: &Value) -> Exposure {
-    let protocol = member(rule, "ipProtocol").and_then(protocol);
-    let port = |name| member(rule, name).and_then(number).filter(|port| *port >= 0);
+fn ports(rule: &Tree<'_>) -> Exposure {
+    let protocol = rule.any_case("ipProtocol").and_then(protocol);
+    let port = |name| rule.any_case(name).and_then(Tree::number).filter(|port| *port >= 0);
     let (from, to) = match protocol.as_deref() {
         Some("all") => (None, None),
         _ => (port("fromPort"), port("toPort")),
@@ -80,10 +78,10 @@ fn ports(rule: &Value) -> Exposure {
 }
 
 /// Names for the numbers that have one in EC2: IANA's protocol numbers, and -1.
-fn protocol(value: &Value) -> Option<String> {
+fn protocol(value: &Tree<'_>) -> Option<String> {
     let text = match value {
-        Value::String(text) => text.trim().to_ascii_lowercase(),
-        Value::Number(number) => number.to_string(),
+        Tree::Text(text) => text.trim().to_ascii_lowercase(),
+        Tree::Number(number) => number.to_string(),
         _ => return None,
     };
     Some(match text.as_str() {
@@ -99,17 +97,19 @@ fn protocol(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn check(record: &Value, expected: &[&str]) {
+        let text = record.to_string();
+        let tree = Tree::parse(&text).expect("JSON");
         let show = |x: Exposure| {
             let port = |port: Option<i64>| port.map_or("-".to_owned(), |port| port.to_string());
             let (cidr, protocol) = (x.cidr.unwrap_or_default(), x.protocol.unwrap_or_default());
             format!("{cidr} {protocol} {} {}", port(x.from), port(x.to))
         };
-        assert_eq!(exposes(record).into_iter().map(show).collect::<Vec<_>>(), expected, "{record}");
+        assert_eq!(exposes(&tree).into_iter().map(show).collect::<Vec<_>>(), expected, "{record}");
     }
 
     fn call(name: &str, request: Value, response: Value) -> Value {

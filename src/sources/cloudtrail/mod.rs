@@ -2,7 +2,8 @@
 //!
 //! Each record becomes one event that keeps the record's exact bytes. [`records`] cuts them out of the
 //! stream, [`record`] reads one. What is no record, cannot be parsed or is nested deeper than serde_json
-//! allows (128 levels) becomes `unparsed` events that hold the bytes.
+//! allows (128 levels) becomes `unparsed` events that hold the bytes. A byte that is not UTF-8 does not
+//! hide a record: it is read as U+FFFD, as it is shown.
 //!
 //! Ids: a record is known by (recipient account, `eventID`), wherever it is read, so that the doubles of
 //! organisation trails and overlapping listings are one event. Another record under the same `eventID`
@@ -20,11 +21,11 @@ mod who;
 
 use std::collections::HashMap;
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use self::beginning::is_cloudtrail;
 use self::records::{Cut, CutKind, Records};
+use self::tree::Tree;
 use super::ids::Ids;
 use super::plain::UNPARSED;
 use super::{Decoder, Stream};
@@ -70,10 +71,12 @@ impl Reader {
         let source = self.stream.source(cut.pos, cut.pos + cut.bytes.len() as u64);
         let content: [u8; 32] = Sha256::digest(cut.bytes).into();
         let by_place = self.ids.next(cut.pos, &content);
-        let mut event = match parse(cut) {
+        let text = String::from_utf8_lossy(cut.bytes);
+        let record = if cut.kind.is_record() { Tree::parse(&text) } else { None };
+        let mut event = match &record {
             Some(record) => {
-                let id = self.known.id(&record, &content).unwrap_or(by_place);
-                record::event(&record, id, observed, source)
+                let id = self.known.id(record, &content).unwrap_or(by_place);
+                record::event(record, id, observed, source)
             }
             None => Event::new(by_place, UNPARSED, observed, observed, source),
         };
@@ -87,13 +90,6 @@ impl Reader {
     }
 }
 
-fn parse(cut: Cut<'_>) -> Option<Value> {
-    match cut.kind {
-        CutKind::Record | CutKind::Salvaged => serde_json::from_slice(cut.bytes).ok(),
-        CutKind::Other | CutKind::Piece => None,
-    }
-}
-
 /// The records of this stream by their `eventID`, each with a part of its content's hash.
 #[derive(Default)]
 struct Known(HashMap<EventId, [u8; 8]>);
@@ -104,9 +100,9 @@ const KNOWN_MAX: usize = 1 << 20;
 
 impl Known {
     /// The id of a record that has an `eventID`.
-    fn id(&mut self, record: &Value, content: &[u8; 32]) -> Option<EventId> {
-        let event_id = tree::text(record, "eventID")?;
-        let account = tree::text(record, "recipientAccountId").unwrap_or_default();
+    fn id(&mut self, record: &Tree<'_>, content: &[u8; 32]) -> Option<EventId> {
+        let event_id = record.text("eventID")?;
+        let account = record.text("recipientAccountId").unwrap_or_default();
         let key = [account.as_bytes(), event_id.as_bytes()];
         let id = EventId::new(Family::Cloudtrail, &key, 0);
         let mut mark = [0; 8];
@@ -115,7 +111,107 @@ impl Known {
             self.0.clear();
         }
         let first = *self.0.entry(id).or_insert(mark);
-        let is_revision = first != mark || record.get("addendum").is_some_and(|addendum| !addendum.is_null());
+        let is_revision = first != mark || *record.member("addendum") != Tree::Null;
         Some(if is_revision { EventId::new(Family::Cloudtrail, &[key[0], key[1], content], 0) } else { id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::tests::stream;
+
+    const RECORD: &str = concat!(
+        r#"{"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/A/b","#,
+        r#""accountId":"1","sessionContext":{"sessionIssuer":{"userName":"A"}}},"eventTime":"2026-11-20T10:00:00Z","#,
+        r#""eventSource":"ec2.amazonaws.com","eventName":"AuthorizeSecurityGroupIngress","sourceIPAddress":"::1","#,
+        r#""requestParameters":{"groupId":"sg-1","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"#,
+        r#""ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}},"responseElements":{"_return":true},"#,
+        r#""eventID":"e-1","resources":[{"ARN":"arn:x"}],"recipientAccountId":"1"}"#
+    );
+
+    fn decode(input: &[u8]) -> Vec<Event> {
+        let mut decoder = Cloudtrail::new(stream(Family::Cloudtrail));
+        let observed = Stamp::from_unix(1_795_176_000, 0);
+        let mut events = Vec::new();
+        decoder.push(input, observed, &mut events);
+        decoder.finish(observed, &mut events);
+        assert_eq!(decoder.next(), input.len() as u64);
+        events
+    }
+
+    #[test]
+    fn a_record_is_known_by_account_and_event_id_wherever_it_lies() {
+        let id = EventId::new(Family::Cloudtrail, &[b"1", b"e-1"], 0);
+        let twice = decode(format!("{{\"Records\":[{RECORD},{RECORD}]}}").as_bytes());
+        assert_eq!(twice.iter().map(|event| event.id).collect::<Vec<_>>(), [id, id]);
+        assert_eq!(decode(format!("\n\n{RECORD}").as_bytes())[0].id, id);
+    }
+
+    #[test]
+    fn another_record_of_the_same_event_id_is_kept() {
+        let other = RECORD.replace("0.0.0.0/0", "10.0.0.0/8");
+        let events = decode(format!("[{RECORD},{other},{other},{RECORD}]").as_bytes());
+        assert!(events[0].id != events[1].id && events[1].id == events[2].id && events[3].id == events[0].id);
+        let addendum = RECORD.replace("\"eventID\"", "\"addendum\":{\"reason\":\"UPDATED_DATA\"},\"eventID\"");
+        assert_ne!(decode(addendum.as_bytes())[0].id, events[0].id, "even where the first is not at hand");
+    }
+
+    #[test]
+    fn nesting_takes_no_stack_and_keeps_its_bytes() {
+        for depth in [200, 10_000, 1_000_000] {
+            let deep = format!("{{\"eventName\":\"A\",\"deep\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+            let events = decode(format!("{{\"Records\":[{deep},{RECORD}]}}").as_bytes());
+            assert_eq!((events.len(), events[0].what.action.as_str()), (2, UNPARSED));
+            assert_eq!(events[0].raw.as_deref(), Some(deep.as_str()));
+            assert_eq!(events[1].what.action, "AuthorizeSecurityGroupIngress");
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf_8_hides_no_record() {
+        let mut record = RECORD.as_bytes().to_vec();
+        let at = RECORD.find("sg-1").expect("there");
+        record[at] = 0xff;
+        let events = decode(&record);
+        assert_eq!(events[0].what.object.as_deref(), Some("\u{fffd}g-1"));
+        assert_eq!(events[0].raw_base64.as_deref(), Some(data_encoding::BASE64.encode(&record).as_str()));
+        assert_eq!(events[0].what.exposes.len(), 1);
+    }
+
+    /// Each value of a record in turn becomes something else.
+    #[test]
+    fn no_type_is_relied_on() {
+        let record: serde_json::Value = serde_json::from_str(RECORD).expect("JSON");
+        let mut paths = Vec::new();
+        walk(&record, String::new(), &mut paths);
+        assert!(paths.len() > 20);
+        for path in &paths {
+            for other in
+                ["null", "true", "-1.5e300", "\"\"", "\"x:/ \"", "[]", "[[{}]]", "{}", "{\"items\":{\"items\":1}}"]
+            {
+                let mut changed = record.clone();
+                *changed.pointer_mut(path).expect("there") = serde_json::from_str(other).expect("JSON");
+                let text = changed.to_string();
+                let events = decode(text.as_bytes());
+                assert_eq!(events.len(), 1, "{text}");
+                assert_eq!(events[0].raw.as_deref(), Some(text.as_str()));
+            }
+        }
+    }
+
+    fn walk(value: &serde_json::Value, path: String, paths: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                map.iter().for_each(|(key, value)| walk(value, format!("{path}/{key}"), paths));
+            }
+            serde_json::Value::Array(items) => {
+                items.iter().enumerate().for_each(|(i, value)| walk(value, format!("{path}/{i}"), paths));
+            }
+            _ => {}
+        }
+        if !path.is_empty() {
+            paths.push(path);
+        }
     }
 }

@@ -3,19 +3,17 @@
 //! The record itself stays in `raw`, byte for byte, and is what `detail.cloudtrail` is read from; here
 //! only the fields are filled that events of all families share.
 
-use serde_json::Value;
-
-use super::tree::text;
+use super::tree::Tree;
 use super::what::what;
 use super::who::who;
 use crate::event::{Event, EventId, Outcome, Source, Stamp, Where, tag};
 use crate::sources::plain::UNPARSED;
 
 /// The event of a record that was parsed.
-pub(super) fn event(record: &Value, id: EventId, observed: Stamp, source: Source) -> Event {
-    let action = text(record, "eventName");
+pub(super) fn event(record: &Tree<'_>, id: EventId, observed: Stamp, source: Source) -> Event {
+    let action = record.text("eventName");
     let action = action.as_deref().unwrap_or(UNPARSED);
-    let claimed = text(record, "eventTime").and_then(|text| instant(&text));
+    let claimed = record.text("eventTime").and_then(|text| instant(&text));
     let mut event = Event::new(id, action, claimed.unwrap_or(observed), observed, source);
     if claimed.is_none() {
         event.tag(tag::WHEN_GUESSED);
@@ -25,8 +23,8 @@ pub(super) fn event(record: &Value, id: EventId, observed: Stamp, source: Source
     event.who = who(record);
     event.what = what(record, action, event.outcome);
     event.place = Where {
-        account: text(record, "recipientAccountId").or_else(|| text(record, "userIdentity.accountId")),
-        region: text(record, "awsRegion"),
+        account: record.text("recipientAccountId").or_else(|| record.text("userIdentity.accountId")),
+        region: record.text("awsRegion"),
         ..Where::default()
     };
     event
@@ -38,8 +36,8 @@ fn instant(text: &str) -> Option<Stamp> {
 }
 
 /// Whether it was done, and if not, why.
-fn outcome(record: &Value, action: &str) -> (Outcome, Option<String>) {
-    let (code, message) = (text(record, "errorCode"), text(record, "errorMessage"));
+fn outcome(record: &Tree<'_>, action: &str) -> (Outcome, Option<String>) {
+    let (code, message) = (record.text("errorCode"), record.text("errorMessage"));
     let reason = match (code, message) {
         (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (code, message) => code.or(message),
@@ -48,7 +46,7 @@ fn outcome(record: &Value, action: &str) -> (Outcome, Option<String>) {
         return (Outcome::Failure, reason);
     }
     // Signing in has no error code: the response holds a word under the call's own name.
-    let word = record.get("responseElements").and_then(|response| response.get(action)).and_then(Value::as_str);
+    let word = record.member("responseElements").member(action).as_str();
     let outcome = match word {
         Some("Failure") => Outcome::Failure,
         Some("Success") => Outcome::Success,

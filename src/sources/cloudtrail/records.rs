@@ -39,6 +39,12 @@ pub(super) enum CutKind {
     Piece,
 }
 
+impl CutKind {
+    pub(super) fn is_record(self) -> bool {
+        matches!(self, Self::Record | Self::Salvaged)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Records {
     start: u64,

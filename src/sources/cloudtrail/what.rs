@@ -1,15 +1,13 @@
 //! What was called, and what it was done to.
 
-use serde_json::Value;
-
 use super::exposure::exposes;
-use super::tree::{first_text, text};
+use super::tree::Tree;
 use crate::event::{Named, Outcome, What};
 use crate::sources::plain::UNPARSED;
 
 /// The call and its object; what it let in, if it succeeded.
-pub(super) fn what(record: &Value, action: &str, outcome: Outcome) -> What {
-    let provider = text(record, "eventSource");
+pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
+    let provider = record.text("eventSource");
     let service = provider.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
     let (target, group) = if service == "iam" { (iam_user(record), iam_group(record)) } else { (None, None) };
     What {
@@ -25,7 +23,7 @@ pub(super) fn what(record: &Value, action: &str, outcome: Outcome) -> What {
 }
 
 /// The ECS category: by service, and for EC2, S3 and STS by the name of the call.
-fn category(record: &Value, service: &str, action: &str) -> Option<&'static str> {
+fn category(record: &Tree<'_>, service: &str, action: &str) -> Option<&'static str> {
     match service {
         "signin" | "sso-oauth" => Some("authentication"),
         "sso" if SIGN_IN.iter().any(|name| action.starts_with(name)) => Some("authentication"),
@@ -34,7 +32,7 @@ fn category(record: &Value, service: &str, action: &str) -> Option<&'static str>
         "ec2" if NETWORK.iter().any(|part| action.contains(part)) => Some("network"),
         "s3" if action.ends_with("Object") => Some("file"),
         _ if action == UNPARSED => None,
-        _ if text(record, "readOnly").as_deref() == Some("true") => None,
+        _ if record.text("readOnly").as_deref() == Some("true") => None,
         _ if READING.iter().any(|name| action.starts_with(name)) => None,
         _ => Some("configuration"),
     }
@@ -61,13 +59,13 @@ const NETWORK: &[&str] = &[
 const READING: &[&str] = &["Get", "List", "Describe", "Head", "Lookup"];
 
 /// The one thing the call was about: by what requests and responses name it, the most particular first.
-fn object(record: &Value) -> Option<String> {
+fn object(record: &Tree<'_>) -> Option<String> {
     let (request, response) = (parameters(record), response(record));
-    if let (Some(bucket), Some(key)) = (text(request, "bucketName"), text(request, "key")) {
+    if let (Some(bucket), Some(key)) = (request.text("bucketName"), request.text("key")) {
         return Some(format!("{bucket}/{key}"));
     }
-    let named = OBJECTS.iter().find_map(|path| text(request, path).or_else(|| text(response, path)));
-    named.or_else(|| first_text(record, &["resources.ARN", "resources.arn"]))
+    let named = OBJECTS.iter().find_map(|path| request.text(path).or_else(|| response.text(path)));
+    named.or_else(|| record.first_text(&["resources.ARN", "resources.arn"]))
 }
 
 const OBJECTS: &[&str] = &[
@@ -128,26 +126,26 @@ const OBJECTS: &[&str] = &[
     "name",
 ];
 
-fn iam_user(record: &Value) -> Option<Named> {
+fn iam_user(record: &Tree<'_>) -> Option<Named> {
     let (request, response) = (parameters(record), response(record));
-    let name = text(request, "userName").or_else(|| first_text(response, &["user.userName", "accessKey.userName"]));
-    named(name, text(response, "user.userId"))
+    let name = request.text("userName").or_else(|| response.first_text(&["user.userName", "accessKey.userName"]));
+    named(name, response.text("user.userId"))
 }
 
-fn iam_group(record: &Value) -> Option<Named> {
+fn iam_group(record: &Tree<'_>) -> Option<Named> {
     let (request, response) = (parameters(record), response(record));
-    let name = text(request, "groupName").or_else(|| text(response, "group.groupName"));
-    named(name, text(response, "group.groupId"))
+    let name = request.text("groupName").or_else(|| response.text("group.groupName"));
+    named(name, response.text("group.groupId"))
 }
 
 fn named(name: Option<String>, id: Option<String>) -> Option<Named> {
     (name.is_some() || id.is_some()).then_some(Named { name, id })
 }
 
-fn parameters(record: &Value) -> &Value {
-    record.get("requestParameters").unwrap_or(&Value::Null)
+fn parameters<'a>(record: &'a Tree<'a>) -> &'a Tree<'a> {
+    record.member("requestParameters")
 }
 
-fn response(record: &Value) -> &Value {
-    record.get("responseElements").unwrap_or(&Value::Null)
+fn response<'a>(record: &'a Tree<'a>) -> &'a Tree<'a> {
+    record.member("responseElements")
 }

@@ -5,27 +5,25 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
-
-use super::tree::{first_text, text};
+use super::tree::Tree;
 use crate::event::{Named, Who};
 
 /// The acting identity of a record.
-pub(super) fn who(record: &Value) -> Who {
-    let identity = record.get("userIdentity").unwrap_or(&Value::Null);
+pub(super) fn who(record: &Tree<'_>) -> Who {
+    let identity = record.member("userIdentity");
     let mut who = identify(record, identity);
-    who.id = first_text(identity, &["principalId", "arn", "onBehalfOf.userId"]);
-    who.key = text(identity, "accessKeyId");
-    who.service = text(identity, "invokedBy");
+    who.id = identity.first_text(&["principalId", "arn", "onBehalfOf.userId"]);
+    who.key = identity.text("accessKeyId");
+    who.service = identity.text("invokedBy");
     from_where(record, &mut who);
     who
 }
 
-fn identify(record: &Value, identity: &Value) -> Who {
-    let kind = text(identity, "type");
-    let arn = text(identity, "arn");
-    let account = || text(identity, "accountId").or_else(|| text(record, "recipientAccountId"));
-    let user_name = || text(identity, "userName");
+fn identify(record: &Tree<'_>, identity: &Tree<'_>) -> Who {
+    let kind = identity.text("type");
+    let arn = identity.text("arn");
+    let account = || identity.text("accountId").or_else(|| record.text("recipientAccountId"));
+    let user_name = || identity.text("userName");
     match kind.as_deref() {
         // `userName` holds an account's alias, which anybody may choose.
         Some("Root") => named("root", account().map(|account| format!("root@{account}"))),
@@ -34,18 +32,18 @@ fn identify(record: &Value, identity: &Value) -> Who {
         Some("Role") => named("role", user_name().or_else(|| last_part(arn.as_deref()))),
         Some("FederatedUser") => Who { as_: issuer(identity), ..named("user", last_part(arn.as_deref())) },
         Some("SAMLUser" | "WebIdentityUser") => {
-            Who { as_: text(identity, "identityProvider").map(Named::name), ..named("user", user_name()) }
+            Who { as_: identity.text("identityProvider").map(Named::name), ..named("user", user_name()) }
         }
         Some("IdentityCenterUser") => {
-            let credential = text(identity, "credentialId");
+            let credential = identity.text("credentialId");
             Who {
                 as_: credential.map(|id| Named { name: None, id: Some(id) }),
-                ..named("user", text(identity, "onBehalfOf.userId"))
+                ..named("user", identity.text("onBehalfOf.userId"))
             }
         }
-        Some("AWSAccount") => named("account", first_text(identity, &["accountId", "principalId"])),
-        Some("Directory") => named("directory", first_text(identity, &["principalId", "accountId"])),
-        Some("AWSService") => named("service", text(identity, "invokedBy")),
+        Some("AWSAccount") => named("account", identity.first_text(&["accountId", "principalId"])),
+        Some("Directory") => named("directory", identity.first_text(&["principalId", "accountId"])),
+        Some("AWSService") => named("service", identity.text("invokedBy")),
         Some(_) => Who { name: user_name(), ..Who::default() },
         None => Who::default(),
     }
@@ -57,22 +55,22 @@ fn named(kind: &str, name: Option<String>) -> Who {
 
 /// Whoever took the role: the identity that the source of the session vouched for, else the name that
 /// the session was given (an e-mail address with Identity Center, an instance's id on EC2), else the role.
-fn assumed_role(identity: &Value, arn: Option<&str>) -> Who {
+fn assumed_role(identity: &Tree<'_>, arn: Option<&str>) -> Who {
     let session = last_part(arn).or_else(|| {
-        let principal = text(identity, "principalId")?;
+        let principal = identity.text("principalId")?;
         principal.split_once(':').map(|(_, session)| session.to_owned())
     });
     let mut role = issuer(identity).unwrap_or_default();
     role.name = role.name.or_else(|| Some(arn?.split('/').rev().nth(1)?.to_owned()));
-    let source = text(identity, "sessionContext.sourceIdentity");
+    let source = identity.text("sessionContext.sourceIdentity");
     let name = source.or_else(|| session.clone()).or_else(|| role.name.clone());
     let as_ = (role != Named::default()).then_some(role);
     Who { session, as_, ..named("role", name) }
 }
 
-fn issuer(identity: &Value) -> Option<Named> {
+fn issuer(identity: &Tree<'_>) -> Option<Named> {
     let issuer = identity.get("sessionContext")?.get("sessionIssuer")?;
-    let named = Named { name: text(issuer, "userName"), id: first_text(issuer, &["principalId", "arn"]) };
+    let named = Named { name: issuer.text("userName"), id: issuer.first_text(&["principalId", "arn"]) };
     (named != Named::default()).then_some(named)
 }
 
@@ -83,8 +81,8 @@ fn last_part(arn: Option<&str>) -> Option<String> {
 }
 
 /// `sourceIPAddress` is an address, or the name of the service that called, or words (`AWS Internal`).
-fn from_where(record: &Value, who: &mut Who) {
-    let Some(from) = text(record, "sourceIPAddress") else { return };
+fn from_where(record: &Tree<'_>, who: &mut Who) {
+    let Some(from) = record.text("sourceIPAddress") else { return };
     if let Ok(ip) = from.parse::<IpAddr>() {
         who.ip = Some(ip);
     } else if from.ends_with(".amazonaws.com") {
