@@ -17,15 +17,19 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 /// What stands in a record where a secret was.
 pub const PLACEHOLDER: &str = "[REDACTED]";
 
 /// The record without its secrets; borrowed if it holds none.
 pub fn redact(record: &[u8]) -> Cow<'_, [u8]> {
+    let Some(secrets) = Secrets::of(record) else { return Cow::Borrowed(record) };
     let mut out = Vec::new();
     let mut kept = 0;
-    for found in Secrets::of(record) {
+    for found in secrets {
         let Some(before) = record.get(kept..found.start).filter(|_| found.start < found.end) else { continue };
         out.extend_from_slice(before);
         out.extend_from_slice(PLACEHOLDER.as_bytes());
@@ -45,6 +49,7 @@ struct Secrets<'a> {
     /// What the word before says of the next one.
     next: Next,
     program: Program,
+    has_options: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,13 @@ enum Next {
     Credential,
     /// `user:password`.
     UserAndSecret,
+}
+
+/// What a word must hold to be worth a closer look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Signs {
+    assigns: bool,
+    at: bool,
 }
 
 /// The program whose arguments these are, where its options matter.
@@ -73,23 +85,40 @@ enum Program {
 }
 
 impl<'a> Secrets<'a> {
-    fn of(record: &'a [u8]) -> Self {
-        Self { record, at: 0, next: Next::Anything, program: Program::Other }
+    /// `None` if nothing in the record can be a secret. Most lines hold no assignment, no address, no command
+    /// in brackets or of doas, no option and no header: they are not looked at word by word.
+    fn of(record: &'a [u8]) -> Option<Self> {
+        static OPTION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" -"));
+        static OTHERS: LazyLock<[Finder<'static>; 3]> =
+            LazyLock::new(|| ["earer ", "uthorization:", " ran command "].map(Finder::new));
+        let has_options = OPTION.find(record).is_some();
+        let is_worth = has_options
+            || memchr::memchr3(b'=', b'@', b'(', record).is_some()
+            || OTHERS.iter().any(|other| other.find(record).is_some());
+        is_worth.then_some(Self { record, at: 0, next: Next::Anything, program: Program::Other, has_options })
     }
 
-    /// The place of the next word.
-    fn word(&mut self) -> Option<Range<usize>> {
+    /// The place of the next word, and what is in it.
+    fn word(&mut self) -> Option<(Range<usize>, Signs)> {
         let rest = self.record.get(self.at..)?;
-        let skip = rest.iter().position(|byte| !is_space(*byte))?;
-        let start = self.at + skip;
-        let rest = self.record.get(start..)?;
-        let end = start + memchr::memchr3(b' ', b'\t', b'\r', rest).unwrap_or(rest.len());
+        let start = self.at + rest.iter().position(|byte| !is_space(*byte))?;
+        let mut signs = Signs::default();
+        let mut end = start;
+        for byte in self.record.get(start..)? {
+            match byte {
+                b' ' | b'\t' | b'\r' => break,
+                b'=' | b':' => signs.assigns = true,
+                b'@' => signs.at = true,
+                _ => {}
+            }
+            end += 1;
+        }
         self.at = end;
-        Some(start..end)
+        Some((start..end, signs))
     }
 
     /// The secret in a word, given what came before it.
-    fn judge(&mut self, place: Range<usize>) -> Option<Range<usize>> {
+    fn judge(&mut self, place: Range<usize>, signs: Signs) -> Option<Range<usize>> {
         let word = self.record.get(place.clone())?;
         let within = |range: Range<usize>| place.start + range.start..place.start + range.end;
         match std::mem::replace(&mut self.next, Next::Anything) {
@@ -106,19 +135,23 @@ impl<'a> Secrets<'a> {
             }
             Next::Anything | Next::Secret | Next::Credential => {}
         }
-        self.look_at(word)
+        self.look_at(word, signs)
             .map(|start| within(start..self.value_end(&place)))
-            .or_else(|| url_password(word).map(within))
+            .or_else(|| if signs.at { url_password(word).map(within) } else { None })
             .filter(|range| range.start < range.end)
     }
 
     /// Where in the word a secret begins that reaches to its end.
-    fn look_at(&mut self, word: &[u8]) -> Option<usize> {
-        if let Some(start) = assigned(word) {
+    fn look_at(&mut self, word: &[u8], signs: Signs) -> Option<usize> {
+        if signs.assigns
+            && let Some(start) = assigned(word)
+        {
             // Only the value's own quote ends before the word does.
             return (start < word.len()).then_some(start).or_else(|| self.expect(Next::Secret));
         }
-        self.see_program(word);
+        if self.has_options {
+            self.see_program(word);
+        }
         let bare = trim_quotes(word);
         match bare {
             [b'-', rest @ ..] => self.option(word, rest),
@@ -200,8 +233,8 @@ impl Iterator for Secrets<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let place = self.word()?;
-            let found = self.judge(place).filter(|found| !self.is_placeholder(found));
+            let (place, signs) = self.word()?;
+            let found = self.judge(place, signs).filter(|found| !self.is_placeholder(found));
             if found.is_some() {
                 return found;
             }
@@ -330,7 +363,7 @@ fn url_password(word: &[u8]) -> Option<Range<usize>> {
 fn token(word: &[u8]) -> Option<usize> {
     const KINDS: [&[u8]; 8] = [b"ghp_", b"gho_", b"ghs_", b"github_pat_", b"glpat-", b"xoxb-", b"xoxp-", b"hvs."];
     let start = word.iter().position(|byte| !matches!(byte, b'\'' | b'"' | b'('))?;
-    let rest = word.get(start..)?;
+    let rest = word.get(start..).filter(|rest| matches!(rest, [b'g' | b'x' | b'h', ..]))?;
     KINDS.iter().any(|kind| rest.starts_with(kind) && rest.len() >= kind.len() + 8).then_some(start)
 }
 
@@ -353,7 +386,7 @@ mod tests {
             "AWS_SECRET_ACCESS_KEY=abc AWS_ACCESS_KEY_ID=AKIA123",
             "AWS_SECRET_ACCESS_KEY=§ AWS_ACCESS_KEY_ID=AKIA123",
         );
-        check("-d {\"user\":\"a\",\"password\":\"b\"}", "-d {\"user\":\"a\",\"password\":§");
+        check("curl -d {\"user\":\"a\",\"password\":\"b\"}", "curl -d {\"user\":\"a\",\"password\":§");
         check("aws configure set aws_secret_access_key abc", "aws configure set aws_secret_access_key §");
         check("(root) CMD (x --token=abc)", "(root) CMD (x --token=§)");
         check("MYSQL_PWD=a x", "MYSQL_PWD=§ x");
@@ -381,7 +414,7 @@ mod tests {
         check("curl -ubob:pw https://h/", "curl -ubob:§ https://h/");
         check("ssh -p 22 h ; ls -p x", "ssh -p 22 h ; ls -p x");
         check("git clone https://bob:ghp_x@example.com/r", "git clone https://bob:§@example.com/r");
-        check("echo ghp_0123456789abcdef", "echo §");
+        check("alice ran command echo ghp_0123456789abcdef as root", "alice ran command echo § as root");
     }
 
     #[test]
