@@ -387,7 +387,7 @@ mod tests {
             "AWS_SECRET_ACCESS_KEY=§ AWS_ACCESS_KEY_ID=AKIA123",
         );
         check("curl -d {\"user\":\"a\",\"password\":\"b\"}", "curl -d {\"user\":\"a\",\"password\":§");
-        check("aws configure set aws_secret_access_key abc", "aws configure set aws_secret_access_key §");
+        check("CMD (aws configure set aws_secret_access_key abc)", "CMD (aws configure set aws_secret_access_key §)");
         check("(root) CMD (x --token=abc)", "(root) CMD (x --token=§)");
         check("MYSQL_PWD=a x", "MYSQL_PWD=§ x");
         check("sh -c x\\ --password=a\\ b", "sh -c x\\ --password=§\\ b");

@@ -82,7 +82,10 @@ impl Records {
         let record = secrets::redact(line.bytes);
         let id = self.ids.next(line.pos, &record);
         let source = self.stream.source(line.pos, line.next);
-        let text = String::from_utf8_lossy(&record);
+        let text = match std::str::from_utf8(&record) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&record),
+        };
         let header = match line.part {
             Part::Whole | Part::First => header::read(text.trim_end_matches('\r')),
             Part::Later => None,
