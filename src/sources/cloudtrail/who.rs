@@ -56,12 +56,17 @@ fn named(kind: &str, name: Option<String>) -> Who {
 /// Whoever took the role: the identity that the source of the session vouched for, else the name that
 /// the session was given (an e-mail address with Identity Center, an instance's id on EC2), else the role.
 fn assumed_role(identity: &Tree<'_>, arn: Option<&str>) -> Who {
-    let session = last_part(arn).or_else(|| {
-        let principal = identity.text("principalId")?;
-        principal.split_once(':').map(|(_, session)| session.to_owned())
-    });
+    let (arn_role, arn_session) = match arn.and_then(|arn| arn.split_once(":assumed-role/")) {
+        Some((_, path)) => path.split_once('/').unwrap_or((path, "")),
+        None => ("", ""),
+    };
+    let principal = identity.text("principalId").unwrap_or_default();
+    let principal_session = principal.split_once(':').map_or("", |(_, session)| session);
+    let session = [arn_session, principal_session].into_iter().find(|name| !name.is_empty()).map(str::to_owned);
     let mut role = issuer(identity).unwrap_or_default();
-    role.name = role.name.or_else(|| Some(arn?.split('/').rev().nth(1)?.to_owned()));
+    if role.name.is_none() && !arn_role.is_empty() {
+        role.name = Some(arn_role.to_owned());
+    }
     let source = identity.text("sessionContext.sourceIdentity");
     let name = source.or_else(|| session.clone()).or_else(|| role.name.clone());
     let as_ = (role != Named::default()).then_some(role);
@@ -89,5 +94,46 @@ fn from_where(record: &Tree<'_>, who: &mut Who) {
         who.service.get_or_insert(from);
     } else if who.service.as_ref() != Some(&from) {
         who.host = Some(from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name, session, and the role that was taken.
+    fn check(identity: &str, expected: [Option<&str>; 3]) {
+        let record = format!("{{\"userIdentity\":{{\"type\":\"AssumedRole\",{identity}}}}}");
+        let who = who(&Tree::parse(&record).expect("JSON"));
+        let role = who.as_.and_then(|role| role.name);
+        assert_eq!([who.name.as_deref(), who.session.as_deref(), role.as_deref()], expected, "{identity}");
+    }
+
+    #[test]
+    fn whoever_took_a_role_is_named_as_well_as_the_record_can() {
+        let arn = r#""arn":"arn:aws:sts::1:assumed-role/Admin/bob@example.com""#;
+        let source = r#""sessionContext":{"sourceIdentity":"carol","sessionIssuer":{"userName":"Issuer"}}"#;
+        check(&format!("{arn},{source}"), [Some("carol"), Some("bob@example.com"), Some("Issuer")]);
+        check(arn, [Some("bob@example.com"), Some("bob@example.com"), Some("Admin")]);
+        check(r#""principalId":"AROA:i-1""#, [Some("i-1"), Some("i-1"), None]);
+        check(r#""arn":"arn:aws:sts::1:assumed-role/Admin""#, [Some("Admin"), None, Some("Admin")]);
+        check(r#""arn":"x/","principalId":"AROA""#, [None, None, None]);
+    }
+
+    #[test]
+    fn where_it_came_from_is_an_address_a_service_or_words() {
+        let from = |address: &str, invoked_by: &str| {
+            let record =
+                format!("{{\"sourceIPAddress\":\"{address}\",\"userIdentity\":{{\"invokedBy\":\"{invoked_by}\"}}}}");
+            let who = who(&Tree::parse(&record).expect("JSON"));
+            (who.ip.map(|ip| ip.to_string()), who.service, who.host)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(from("2001:db8::7", ""), (some("2001:db8::7"), None, None));
+        assert_eq!(from("ec2.amazonaws.com", ""), (None, some("ec2.amazonaws.com"), None));
+        assert_eq!(from("ec2.amazonaws.com", "ecs.amazonaws.com"), (None, some("ecs.amazonaws.com"), None));
+        assert_eq!(from("AWS Internal", "AWS Internal"), (None, some("AWS Internal"), None));
+        assert_eq!(from("AWS Internal", ""), (None, None, some("AWS Internal")));
+        assert_eq!(from("203.0.113.7:443", ""), (None, None, some("203.0.113.7:443")));
     }
 }
