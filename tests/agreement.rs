@@ -25,7 +25,7 @@ fn data() -> Option<PathBuf> {
     let near = ["../shared/data", "../../shared/data"].map(|path| root.join(path));
     let found = named.into_iter().chain(near).find(|path| path.is_dir());
     if found.is_none() {
-        println!("no folder of real logs: WHODID_DATA names none");
+        eprintln!("no folder of real logs: WHODID_DATA names none");
     }
     found
 }

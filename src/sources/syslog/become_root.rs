@@ -5,7 +5,7 @@
 //! alice ran command /usr/bin/id as root from /home/alice
 //! ```
 
-use super::reading::{AUTHENTICATION, PROCESS, Reading};
+use super::reading::{AMBIGUOUS, AUTHENTICATION, PROCESS, Reading};
 
 /// polkit's.
 pub(super) fn pkexec(message: &str) -> Option<Reading<'_>> {
@@ -15,10 +15,12 @@ pub(super) fn pkexec(message: &str) -> Option<Reading<'_>> {
     let (tty, fields) = fields.split_once("] [CWD=")?;
     let (cwd, command) = fields.split_once("] [COMMAND=")?;
     let command = command.strip_suffix(']')?;
+    let is_ambiguous = command.contains("] [COMMAND=");
     let reading = match text {
         "Executing command" => Reading::success("pkexec.command", PROCESS),
         _ => Reading { reason: Some(text), ..Reading::failure("pkexec.command", PROCESS) },
     };
+    let reading = if is_ambiguous { reading.with(AMBIGUOUS.0, AMBIGUOUS.1) } else { reading };
     Some(Reading {
         user: Some(user),
         became: Some(became),
@@ -30,7 +32,8 @@ pub(super) fn pkexec(message: &str) -> Option<Reading<'_>> {
     })
 }
 
-/// OpenBSD's. `as` and `from` are written after the command, so they are read from the right.
+/// OpenBSD's. `as` and `from` are written after the command, so they are read from the right; only a folder
+/// whose name holds both words can be taken for them.
 pub(super) fn doas(message: &str) -> Option<Reading<'_>> {
     if let Some(user) = message.strip_prefix("failed auth for ") {
         let reading = Reading::failure("auth.failure", AUTHENTICATION).with("service", "doas");
@@ -46,5 +49,7 @@ pub(super) fn doas(message: &str) -> Option<Reading<'_>> {
     let (rest, cwd) = rest.rsplit_once(" from ")?;
     let (command, became) = rest.rsplit_once(" as ")?;
     let reading = Reading { user: Some(user), became: Some(became), ..Reading::success("doas.command", PROCESS) };
+    let is_ambiguous = command.split_once(" as ").is_some_and(|(_, rest)| rest.contains(" from "));
+    let reading = if is_ambiguous { reading.with(AMBIGUOUS.0, AMBIGUOUS.1) } else { reading };
     Some(Reading { command: Some(command), object: command.split(' ').next(), cwd: Some(cwd), ..reading })
 }

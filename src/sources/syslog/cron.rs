@@ -19,6 +19,7 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     Some(match verb {
         "CMD" => command(by(Reading::success("cron.command", PROCESS)), inner),
         "CMDEND" => command(by(Reading::of("cron.command_end", PROCESS)), inner),
+        "CMDOUT" => Reading { reason: Some(inner), ..by(Reading::of("cron.output", PROCESS)) },
         "BEGIN EDIT" => on_table("cron.edit"),
         "END EDIT" => on_table("cron.edit_end"),
         "REPLACE" => on_table("cron.replace"),

@@ -9,11 +9,11 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
         "Session" => {
             let (session, how) = rest.split_once(' ')?;
             let is_out = how.starts_with("logged out.");
-            is_out.then(|| Reading { session: Some(session), ..Reading::success("session.logout", SESSION) })
+            is_out.then(|| Reading { session: Some(bare(session)), ..Reading::success("session.logout", SESSION) })
         }
         "Removed" => {
             let session = rest.strip_prefix("session ")?.strip_suffix('.')?;
-            Some(Reading { session: Some(session), ..Reading::success("session.remove", SESSION) })
+            Some(Reading { session: Some(bare(session)), ..Reading::success("session.remove", SESSION) })
         }
         "Power" | "Suspend" | "Hibernate" | "Reboot" => {
             let how = rest.strip_prefix("key pressed")?;
@@ -42,6 +42,11 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     }
 }
 
+/// Newer versions put quotes around names.
+fn bare(text: &str) -> &str {
+    text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(text)
+}
+
 /// `session 5 of user alice.`, since systemd 254 with ` with class 'user' and type 'tty'.`
 fn new(rest: &str) -> Option<Reading<'_>> {
     if let Some(seat) = rest.strip_prefix("seat ") {
@@ -49,14 +54,16 @@ fn new(rest: &str) -> Option<Reading<'_>> {
     }
     let (session, rest) = rest.strip_prefix("session ")?.split_once(' ')?;
     let rest = rest.strip_prefix("of user ")?.strip_suffix('.')?;
-    let reading = Reading { session: Some(session), ..Reading::success("session.start", SESSION) };
+    let reading = Reading { session: Some(bare(session)), ..Reading::success("session.start", SESSION) };
     let classed = || {
         let (user, rest) = rest.strip_suffix('\'')?.rsplit_once(" with class '")?;
         let (class, kind) = rest.split_once("' and type '")?;
         Some((user, class, kind))
     };
     Some(match classed() {
-        Some((user, class, kind)) => Reading { user: Some(user), ..reading }.with("class", class).with("type", kind),
-        None => Reading { user: Some(rest), ..reading },
+        Some((user, class, kind)) => {
+            Reading { user: Some(bare(user)), ..reading }.with("class", class).with("type", kind)
+        }
+        None => Reading { user: Some(bare(rest)), ..reading },
     })
 }

@@ -36,56 +36,41 @@ fn read<'a>(program: &'a str, module: Option<&'a str>, message: &'a str) -> Opti
     {
         return Some(reading);
     }
-    match program {
-        "sshd" | "sshd-session" | "sshd-auth" => sshd::read(message),
-        "sudo" => sudo::read(message),
-        "CRON" | "cron" | "crond" | "crontab" | "/USR/SBIN/CRON" | "anacron" => cron::read(message),
-        "systemd-logind" | "elogind-daemon" => logind::read(message),
-        "su" => su::read(message),
-        "useradd" | "usermod" | "userdel" | "newusers" | "adduser" | "deluser" => accounts::read(message),
-        "passwd" | "chpasswd" | "chage" | "chfn" | "chsh" => accounts::read(message),
-        "groupadd" | "groupmod" | "groupdel" | "gpasswd" | "addgroup" | "delgroup" => groups::read(message),
-        "unix_chkpwd" => pam::chkpwd(message),
-        "pkexec" => become_root::pkexec(message),
-        "doas" => become_root::doas(message),
-        "polkitd" | "polkit-agent-helper-1" => polkit::read(message),
-        "login" => login::read(message),
-        "dropbear" => login::dropbear(message),
-        _ => None,
+    if let Some(text) = message.strip_prefix("gkr-pam: ") {
+        return pam::keyring(text);
     }
+    reader(program)?(message)
+}
+
+type Reader = for<'a> fn(&'a str) -> Option<Reading<'a>>;
+
+/// What reads the messages of a program.
+fn reader(program: &str) -> Option<Reader> {
+    Some(match program {
+        "sshd" | "sshd-session" | "sshd-auth" => sshd::read,
+        "sudo" => sudo::read,
+        "CRON" | "CROND" | "cron" | "crond" | "crontab" | "/USR/SBIN/CRON" | "anacron" => cron::read,
+        "systemd-logind" | "elogind-daemon" => logind::read,
+        "su" => su::read,
+        "useradd" | "usermod" | "userdel" | "newusers" | "passwd" | "chpasswd" | "chage" | "chfn" | "chsh" => {
+            accounts::read
+        }
+        "groupadd" | "groupmod" | "groupdel" | "gpasswd" => groups::read,
+        "unix_chkpwd" => pam::chkpwd,
+        "pkexec" => become_root::pkexec,
+        "doas" => become_root::doas,
+        "polkitd" => polkit::read,
+        "login" => login::read,
+        "dropbear" => login::dropbear,
+        _ => return None,
+    })
 }
 
 /// Whether an auth log is where a line like this is found.
 pub(super) fn is_of_auth(header: &Header<'_>) -> bool {
     let Some(program) = header.program else { return false };
-    let known = [
-        "sshd",
-        "sshd-session",
-        "sshd-auth",
-        "sudo",
-        "su",
-        "CRON",
-        "systemd-logind",
-        "useradd",
-        "usermod",
-        "userdel",
-        "groupadd",
-        "groupmod",
-        "groupdel",
-        "gpasswd",
-        "passwd",
-        "chage",
-        "chfn",
-        "chsh",
-        "chpasswd",
-        "unix_chkpwd",
-        "polkitd",
-        "pkexec",
-        "doas",
-        "login",
-        "dropbear",
-    ];
-    known.contains(&program) || header.message.starts_with("pam_") || with_module(program).1.is_some()
+    let (name, module) = with_module(program);
+    module.is_some() || reader(name).is_some() || header.message.starts_with("pam_")
 }
 
 /// `sshd(pam_unix)`, as PAM of old named itself, and `polkitd(authority=local)`.
@@ -110,4 +95,258 @@ fn repeated(message: &str) -> (&str, Option<u32>) {
 fn repeated_last(message: &str) -> Option<Reading<'_>> {
     let times = message.strip_prefix("last message repeated ")?.strip_suffix(" times")?;
     times.bytes().all(|b| b.is_ascii_digit()).then(|| Reading::of("log.repeated", HOST).with("repeated", times))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{header, reading};
+    use super::*;
+
+    /// What sshd writes around a name that anybody may choose; `§` is the name.
+    const AROUND: &[&str] = &[
+        "Failed password for invalid user § from 198.51.100.77 port 40112 ssh2",
+        "Failed none for invalid user § from 198.51.100.77 port 40112 ssh2 [preauth]",
+        "Failed publickey for invalid user § from 198.51.100.77 port 40112 ssh2: RSA SHA256:vi7k",
+        "Invalid user § from 198.51.100.77 port 40112",
+        "Connection closed by invalid user § 198.51.100.77 port 40112 [preauth]",
+        "Connection reset by authenticating user § 198.51.100.77 port 40112 [preauth]",
+        "Disconnecting invalid user § 198.51.100.77 port 40112: Too many authentication failures [preauth]",
+        "error: maximum authentication attempts exceeded for invalid user § from 198.51.100.77 port 40112 ssh2 [preauth]",
+        "error: PAM: Authentication failure for illegal user § from 198.51.100.77",
+        "User § from 198.51.100.77 not allowed because not listed in AllowUsers",
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=198.51.100.77  user=§",
+    ];
+
+    /// What a name is made of that wants to be taken for something else.
+    fn hostile_name() -> impl Strategy<Value = String> {
+        let pieces = prop::sample::select(vec![
+            " from ",
+            "203.0.113.1",
+            " port ",
+            "22",
+            " ssh2",
+            ": ",
+            "RSA",
+            " SHA256:x",
+            "invalid user ",
+            " user=",
+            " for ",
+            " rhost=",
+            " [preauth]",
+            " not allowed because ",
+            "ID ",
+            " CA ",
+            "(serial 0)",
+            "]",
+            "'",
+            "\"",
+            " ",
+            "root",
+            "Accepted password for ",
+            "Too many authentication failures",
+            "Ω",
+            "\u{202e}",
+            ")",
+            " by ",
+            "times: [",
+        ]);
+        prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_never_changes_who_came_from_where(name in hostile_name(), around in prop::sample::select(AROUND)) {
+            let message = around.replace('§', &name);
+            let reading = read("sshd", None, &message).expect("a message of sshd");
+            prop_assert_eq!(reading.user, Some(name.as_str()), "{}", message);
+            prop_assert_eq!(reading.remote, Some("198.51.100.77"), "{}", message);
+            prop_assert!(reading.outcome != crate::event::Outcome::Success, "{}", message);
+        }
+
+        #[test]
+        fn a_certificate_never_changes_who_came_from_where(name in hostile_name(), id in hostile_name()) {
+            let message = format!(
+                "Failed publickey for invalid user {name} from 198.51.100.77 port 40112 ssh2: ED25519-CERT SHA256:x ID {id} (serial 0) CA RSA SHA256:y"
+            );
+            let reading = read("sshd", None, &message).expect("a message of sshd");
+            let is_true = reading.remote == Some("198.51.100.77") && reading.user == Some(name.as_str());
+            prop_assert!(is_true || reading.detail.contains(&reading::AMBIGUOUS), "{}", message);
+        }
+
+        #[test]
+        fn a_command_never_becomes_a_refusal_or_a_mark(command in hostile_command()) {
+            let message = format!("alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/x -{command}");
+            let reading = read("sudo", None, &message).expect("a message of sudo");
+            prop_assert_eq!(reading.outcome, crate::event::Outcome::Success);
+            prop_assert_eq!((reading.action, reading.user, reading.became), ("sudo.command", Some("alice"), Some("root")));
+            prop_assert_eq!(reading.command, message.split_once("COMMAND=").map(|(_, command)| command));
+        }
+
+        #[test]
+        fn nothing_makes_a_reader_panic(
+            program in prop::sample::select(PROGRAMS),
+            words in prop::collection::vec(prop::sample::select(WORDS), 0..14),
+            spaced in any::<bool>(),
+        ) {
+            let message = words.join(if spaced { " " } else { "" });
+            let line = format!("Nov 20 10:11:12 web-1 {program}[1]: {message}");
+            let header = header::read(&line).expect("a header");
+            prop_assert_eq!(header.program, Some(program));
+            let (program, module) = with_module(program);
+            let (message, _) = repeated(header.message);
+            let _ = read(program, module, message);
+        }
+    }
+
+    fn hostile_command() -> impl Strategy<Value = String> {
+        let pieces = prop::sample::select(vec![
+            " ; ",
+            "TTY=",
+            "USER=",
+            "COMMAND=",
+            "user NOT in sudoers",
+            "EXIT=1",
+            " : ",
+            "3 incorrect password attempts",
+            "(command continued) ",
+            "/usr/bin/echo Ansible playbook started on web-1",
+            "=",
+            " ",
+            "list",
+            "ENV=",
+        ]);
+        prop::collection::vec(pieces, 0..10).prop_map(|pieces| pieces.concat())
+    }
+
+    const PROGRAMS: &[&str] = &[
+        "sshd",
+        "sudo",
+        "CRON",
+        "systemd-logind",
+        "su",
+        "useradd",
+        "passwd",
+        "groupadd",
+        "gpasswd",
+        "unix_chkpwd",
+        "pkexec",
+        "doas",
+        "polkitd",
+        "login",
+        "dropbear",
+        "sshd(pam_unix)",
+        "polkitd(authority=local)",
+    ];
+
+    const WORDS: &[&str] = &[
+        "Accepted",
+        "Failed",
+        "password",
+        "for",
+        "from",
+        "port",
+        "22",
+        "ssh2",
+        "ssh2:",
+        "invalid user",
+        "Invalid user",
+        "Disconnected from",
+        "Connection closed by",
+        "Disconnecting",
+        ":",
+        "User",
+        "not allowed because",
+        "error:",
+        "'",
+        "maximum authentication attempts exceeded",
+        "1.2.3.4",
+        "[preauth]",
+        "(",
+        ")",
+        "[",
+        "]",
+        ";",
+        "TTY=",
+        "PWD=",
+        "USER=",
+        "COMMAND=",
+        " : ",
+        "(to root)",
+        "on",
+        "Successful su for",
+        "by",
+        "pam_unix(sshd:auth):",
+        "=",
+        "/",
+        "authentication failure; logname= uid= euid= tty= ruser= rhost=",
+        "session opened for user",
+        "(uid=0)",
+        "CMD",
+        "add",
+        "delete",
+        "user",
+        "to group",
+        "new user: name=",
+        "new group: name=",
+        ", GID=",
+        "change",
+        "group",
+        "removed",
+        "members of group",
+        "set by",
+        "New session",
+        "of user",
+        "Removed session",
+        ".",
+        "Operator of unix-session:",
+        "é",
+        "successfully authenticated as unix-user:",
+        "authorization for action",
+        "(owned by unix-user:",
+        "ran command",
+        "as",
+        "Executing command [USER=",
+        "] [TTY=",
+        "] [CWD=",
+        "] [COMMAND=",
+        "LOGIN ON",
+        "BY",
+        "FAILED LOGIN",
+        "FOR",
+        "FROM",
+        "Password auth succeeded for",
+        "Exit (",
+        "message repeated 2 times: [",
+        "key",
+        "found at",
+        "Starting session:",
+        "id",
+        "reverse mapping checking getaddrinfo for",
+        "failed",
+        "Bad protocol version identification '",
+        "-",
+        "ID",
+        "CA",
+        "(serial",
+        "received for user",
+        "requirement \"",
+        "\" not met by user \"",
+        "tally",
+        ", deny ",
+    ];
+
+    fn parts(program: &str, message: &str) -> Option<&'static str> {
+        read(program, None, message).map(|reading| reading.action)
+    }
+
+    #[test]
+    fn words_of_one_program_are_nothing_in_another() {
+        let accepted = "Accepted password for root from 203.0.113.1 port 22 ssh2";
+        assert_eq!(parts("sshd", accepted), Some("ssh.login"));
+        assert_eq!(parts("backup", accepted), None);
+        assert_eq!(parts("sudo", accepted), None);
+        assert_eq!(parts("sshd", "alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls"), None);
+    }
 }

@@ -158,3 +158,38 @@ pub fn is_auth(head: &[u8]) -> bool {
 
 /// How many lines of a file decide what it is.
 const SAMPLE_LINES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::stream;
+    use super::*;
+    use crate::event::Family;
+
+    #[test]
+    fn an_auth_log_is_told_by_who_writes_it() {
+        let auth = "Nov 20 10:11:12 web-1 sshd[1]: Server listening on :: port 22.\n";
+        let other = "Nov 20 10:11:12 web-1 kernel: usb 1-1: new device\n";
+        let nothing = "a line of another file\n";
+        let is = |parts: &[&str]| is_auth(parts.concat().as_bytes());
+        assert!(is(&[auth]) && is(&[auth, other]) && is(&[auth, auth, nothing]) && is(&[auth.trim_end()]));
+        assert!(!is(&[]) && !is(&[other]) && !is(&[auth, other, other]) && !is(&[auth, nothing, nothing]));
+        // The head ends within a line.
+        assert!(is(&[auth, "Nov 2"]));
+        assert!(!is_auth(b"\0\xff\n{\"Records\":[]}\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_of_garbage_is_an_event(input in prop::collection::vec(any::<u8>(), 0..400)) {
+            let observed = Stamp::from_unix(1_795_176_000, 0);
+            let mut decoder = Syslog::new(stream(Family::Auth));
+            let mut events = Vec::new();
+            decoder.push(&input, observed, &mut events);
+            decoder.finish(observed, &mut events);
+            let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
+            prop_assert_eq!(events.len(), lines);
+        }
+    }
+}

@@ -72,7 +72,7 @@ fn tell<'a>(service: &str, text: &'a str) -> Option<Reading<'a>> {
             Some(locked(user, "too many failed logins"))
         }
         "requirement" => {
-            let (requirement, user) = rest.rsplit_once("\" not met by user \"")?;
+            let (requirement, user) = rest.split_once("\" not met by user \"")?;
             let reason = requirement.strip_prefix('"')?;
             let reading = Reading::failure("auth.requirement", AUTHENTICATION);
             Some(Reading { user: Some(user.strip_suffix('"')?), reason: Some(reason), ..reading })
@@ -211,6 +211,20 @@ fn user(rest: &str) -> Option<Reading<'_>> {
 fn received(rest: &str) -> Option<Reading<'_>> {
     let (user, reason) = rest.strip_prefix("for user ")?.rsplit_once(": ")?;
     Some(Reading { user: Some(user), reason: Some(reason), ..Reading::of("auth.answer", AUTHENTICATION) })
+}
+
+/// GNOME's keyring, which PAM opens with the login's password: `unlocked login keyring`.
+pub(super) fn keyring(text: &str) -> Option<Reading<'_>> {
+    match text {
+        "unlocked login keyring" => Some(Reading::success("keyring.unlock", AUTHENTICATION)),
+        _ if text.starts_with("couldn't unlock")
+            || text.starts_with("unable to ")
+            || text.starts_with("the password ") =>
+        {
+            Some(Reading { reason: Some(text), ..Reading::failure("keyring.unlock", AUTHENTICATION) })
+        }
+        _ => None,
+    }
 }
 
 /// unix_chkpwd: `password check failed for user (alice)`

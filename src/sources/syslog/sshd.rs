@@ -12,7 +12,7 @@
 //!
 //! The user's name is free text of whoever connects, spaces included, and so is the `ID` of a certificate.
 
-use super::reading::{AMBIGUOUS, AUTHENTICATION, AUTHENTICATION_SESSION, NETWORK, Reading};
+use super::reading::{self, AMBIGUOUS, AUTHENTICATION, AUTHENTICATION_SESSION, NETWORK, Reading};
 use super::remote::{self, Remote};
 use super::sshd_more;
 
@@ -39,7 +39,9 @@ fn phase(message: &str) -> (&str, Phase) {
 fn tell(text: &str, phase: Phase) -> Option<Reading<'_>> {
     let (first, rest) = text.split_once(' ')?;
     match first {
-        "Accepted" => attempt(Reading::success("ssh.login", AUTHENTICATION_SESSION), rest),
+        "Accepted" => {
+            attempt(Reading::success("ssh.login", AUTHENTICATION_SESSION), rest).or_else(|| sshd_more::key(rest))
+        }
         "Failed" => attempt(Reading::failure("ssh.login", AUTHENTICATION), rest),
         "Partial" => attempt(Reading::of("ssh.auth.partial", AUTHENTICATION), rest),
         "Postponed" => attempt(Reading::of("ssh.auth.postponed", AUTHENTICATION), rest),
@@ -202,11 +204,25 @@ fn connection(rest: &str, phase: Phase) -> Option<Reading<'_>> {
 
 /// `[authenticating |invalid ]user NAME HOST port N: Too many authentication failures`
 fn disconnecting(rest: &str) -> Option<Reading<'_>> {
-    // The reason is sshd's own; a name may hold a colon, so the last one that leaves an origin counts.
-    let cut = |at: usize| Some((peer(rest.get(..at)?)?, rest.get(at + 2..)?));
-    let ((remote, user, _), reason) = rest.rmatch_indices(": ").find_map(|(at, _)| cut(at))?;
+    const TOO_MANY: &str = ": Too many authentication failures";
     let reading = Reading::of("ssh.disconnect", NETWORK);
-    Some(Reading { user, remote: Some(remote.host), port: remote.port, reason: Some(reason), ..reading })
+    let cut = |at: usize| {
+        let (remote, user, _) = peer(rest.get(..at)?)?;
+        reading::address(remote.host)?;
+        Some((remote, user, rest.get(at + 2..)))
+    };
+    // The name before the colon is free text, and some reasons quote names too: only a single reading counts.
+    let (remote, user, reason) = if rest.ends_with(TOO_MANY) {
+        cut(rest.len() - TOO_MANY.len())?
+    } else {
+        let mut cuts = rest.match_indices(": ").filter_map(|(at, _)| cut(at));
+        let first = cuts.next()?;
+        if cuts.next().is_some() {
+            return Some(reading.with(AMBIGUOUS.0, AMBIGUOUS.1));
+        }
+        first
+    };
+    Some(Reading { user, remote: Some(remote.host), port: remote.port, reason, ..reading })
 }
 
 /// `User NAME [from HOST ]not allowed because …`

@@ -10,17 +10,11 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
             let remote = remote::from_host(rest.strip_prefix("not receive identification string ")?)?;
             Some(probe(remote, "no identification string"))
         }
-        // What the client sent is quoted and may hold anything.
-        "Bad" => {
-            let rest = rest.strip_prefix("protocol version identification '")?;
-            let remote = remote::from_host(rest.strip_suffix(':').unwrap_or(rest))?;
-            Some(probe(remote, "bad protocol version").with("sent", remote.before.strip_suffix('\'')?))
-        }
-        "Could" => {
-            let host = rest.strip_prefix("not write ident string to ")?;
-            let (remote, _) = remote::at_start(host)?;
-            Some(probe(remote, "gone before the identification"))
-        }
+        "Bad" => bad_version(rest).or_else(|| error(text)),
+        "Could" => match rest.strip_prefix("not write ident string to ") {
+            Some(host) => Some(probe(remote::at_start(host)?.0, "gone before the identification")),
+            None => error(text),
+        },
         "banner" => starting_with(rest, "exchange: Connection from "),
         "Unable" => starting_with(rest, "to negotiate with "),
         "ssh_dispatch_run_fatal:" => starting_with(rest, "Connection from "),
@@ -30,7 +24,8 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
             rest.starts_with("listening on ").then(|| Reading::of("ssh.start", PROCESS).with("listening", rest))
         }
         "Exiting" => Some(Reading { reason: Some(rest), ..Reading::of("ssh.stop", PROCESS) }),
-        "PAM" => super::pam::more_failures(rest),
+        "PAM" => super::pam::more_failures(rest).or_else(|| error(text)),
+        "Protocol" => starting_with(rest, "major versions differ for "),
         "ROOT" => {
             let rest = rest.strip_prefix("LOGIN REFUSED FROM ")?;
             let (remote, _) = remote::at_start(rest)?;
@@ -44,7 +39,7 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
         "Starting" => starting(rest.strip_prefix("session: ")?),
         "Close" => close(rest.strip_prefix("session: ")?),
         "subsystem" => {
-            let (name, user) = rest.strip_prefix("request for ")?.split_once(" by user ")?;
+            let (name, user) = rest.strip_prefix("request for ")?.rsplit_once(" by user ")?;
             Some(Reading { user: Some(user), object: Some(name), ..Reading::of("ssh.subsystem", SESSION) })
         }
         "refused" => {
@@ -78,9 +73,34 @@ pub(super) fn error(text: &str) -> Option<Reading<'_>> {
         "beginning MaxStartups throttling",
         "exited MaxStartups throttling",
         "no more sessions",
+        "Bad packet length",
+        "Corrupted MAC on input",
+        "Could not load host key",
+        "Excess permission or bad ownership",
+        "Failed to",
+        "PAM adding faulty module",
+        "PAM unable to",
+        "no hostkeys available",
+        "padding error",
     ];
     let is_known = known.iter().any(|start| text.starts_with(start));
     is_known.then(|| Reading { reason: Some(text), ..Reading::failure("ssh.error", NETWORK) })
+}
+
+/// `key ED25519 SHA256:47DE… found at /home/alice/.ssh/authorized_keys:1`: which line lets a key in. The file's
+/// owner names the user, this message does not.
+pub(super) fn key(rest: &str) -> Option<Reading<'_>> {
+    let reading = Reading::of("ssh.key.found", AUTHENTICATION);
+    if let Some(rest) = rest.strip_prefix("key ") {
+        let (key, path) = rest.split_once(" found at ")?;
+        let (kind, fingerprint) = key.split_once(' ')?;
+        return Some(Reading { key: Some(fingerprint), object: Some(path), ..reading }.with("key_type", kind));
+    }
+    let (before, path) = rest.strip_prefix("certificate ID \"")?.rsplit_once(" via ")?;
+    let (before, ca) = before.rsplit_once(") signed by ")?;
+    let (id, serial) = before.rsplit_once("\" (serial ")?;
+    let reading = reading.with("certificate_id", id).with("certificate_serial", serial).with("certificate_ca", ca);
+    Some(Reading { object: Some(path), ..reading })
 }
 
 /// What follows `User` and is no refusal.
@@ -92,6 +112,13 @@ pub(super) fn user(rest: &str) -> Option<Reading<'_>> {
 fn probe<'a>(remote: Remote<'a>, reason: &'a str) -> Reading<'a> {
     let reading = Reading::failure("ssh.probe", NETWORK);
     Reading { remote: Some(remote.host), port: remote.port, reason: Some(reason), ..reading }
+}
+
+/// `protocol version identification 'GET / HTTP/1.1' from HOST port N`: what the client sent may hold anything.
+fn bad_version(rest: &str) -> Option<Reading<'_>> {
+    let rest = rest.strip_prefix("protocol version identification '")?;
+    let remote = remote::from_host(rest.strip_suffix(':').unwrap_or(rest))?;
+    Some(probe(remote, "bad protocol version").with("sent", remote.before.strip_suffix('\'')?))
 }
 
 /// `HOST port N: reason` after a beginning.
@@ -114,8 +141,9 @@ fn timeout(rest: &str) -> Option<Reading<'_>> {
 /// The name of an address leads to another address. The name is whatever the address's owner chose.
 fn name_mismatch(text: &str) -> Option<Reading<'_>> {
     let (host, name) = if let Some(rest) = text.strip_prefix("reverse mapping checking getaddrinfo for ") {
-        let (name, rest) = rest.split_once(" [")?;
-        (rest.split_once(']')?.0, name)
+        let (before, _) = rest.rsplit_once("] failed")?;
+        let (name, host) = before.rsplit_once(" [")?;
+        (host, name)
     } else if let Some(rest) = text.strip_prefix("Address ") {
         let (host, rest) = rest.split_once(" maps to ")?;
         (host, rest.split_once(", but this does not map back")?.0)
@@ -155,7 +183,8 @@ fn authentication(rest: &str) -> Option<Reading<'_>> {
 fn starting(rest: &str) -> Option<Reading<'_>> {
     let (rest, _id) = rest.rsplit_once(" id ")?;
     let remote = remote::from_host_port(rest)?;
-    let (what, user) = remote.before.split_once(" for ")?;
+    // Forced commands and subsystems are quoted; the user has an account here.
+    let (what, user) = remote.before.rsplit_once(" for ")?;
     let (what, tty) = what.split_once(" on ").map_or((what, None), |(what, tty)| (what, Some(tty)));
     let reading = Reading::success("ssh.session.start", SESSION).with("session", what);
     Some(Reading { user: Some(user), remote: Some(remote.host), port: remote.port, tty, ..reading })

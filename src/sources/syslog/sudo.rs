@@ -42,7 +42,7 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
 
 /// What stands before the fields, and the fields.
 fn reason(text: &str) -> (Option<&str>, Option<&str>) {
-    let is_field = |text: &str| ["TTY=", "HOST=", "PWD=", "USER="].iter().any(|key| text.starts_with(key));
+    let is_field = |text: &str| ["TTY=", "HOST=", "CHROOT=", "PWD=", "USER="].iter().any(|key| text.starts_with(key));
     if is_field(text) {
         return (None, Some(text));
     }
@@ -80,8 +80,8 @@ impl<'a> Line<'a> {
             line.set(key, value);
             text = rest;
         }
-        let is_forged =
-            line.command.is_some_and(|command| [" ; COMMAND=", " ; USER="].iter().any(|m| command.contains(m)));
+        let is_twice = |text: &str| [" ; COMMAND=", " ; USER="].iter().any(|mark| text.contains(mark));
+        let is_forged = [line.user, line.group, line.command].into_iter().flatten().any(is_twice);
         if is_forged {
             line.detail.push(AMBIGUOUS);
         }
