@@ -156,6 +156,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_name_never_changes_who_came_from_where(name in hostile_name(), around in prop::sample::select(AROUND)) {
             let message = around.replace('§', &name);

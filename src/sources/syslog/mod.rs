@@ -181,6 +181,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn every_line_of_garbage_is_an_event(input in prop::collection::vec(any::<u8>(), 0..400)) {
             let observed = Stamp::from_unix(1_795_176_000, 0);
