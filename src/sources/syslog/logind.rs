@@ -34,6 +34,10 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
                 () => None,
             }
         }
+        "The" => {
+            let what = rest.strip_prefix("system will ")?.strip_suffix('!')?;
+            Some(Reading { reason: Some(what), ..Reading::of("system.announce", HOST) })
+        }
         "Watching" => {
             let device = rest.strip_prefix("system buttons on ")?;
             Some(Reading { object: Some(device), ..Reading::of("host.buttons", HOST) })

@@ -8,12 +8,10 @@ use crate::event::Event;
 
 /// Puts what the message says into the event; one that nobody knows leaves it as it is.
 pub(super) fn tell(header: &Header<'_>, event: &mut Event) {
-    let Some(program) = header.program else {
-        if let Some(reading) = repeated_last(header.message) {
-            reading.fill(event);
-        }
-        return;
-    };
+    if let Some(reading) = repeated_last(header.message) {
+        return reading.fill(event);
+    }
+    let Some(program) = header.program else { return };
     let (name, module) = with_module(program);
     if name.len() < program.len() {
         event.place.service = Some(name.to_owned());

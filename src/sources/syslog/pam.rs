@@ -48,6 +48,9 @@ fn tell<'a>(service: &str, text: &'a str) -> Option<Reading<'a>> {
         "check" => (rest == "pass; user unknown").then(|| unknown_user("", text)),
         "bad" => Some(unknown_user(bracketed(rest.strip_prefix("username ")?)?, "bad username")),
         "password" => password(rest),
+        "new" => rest
+            .starts_with("password not acceptable")
+            .then(|| Reading { reason: Some(text), ..Reading::failure("password.change", IAM) }),
         "auth" => {
             let user = bracketed(rest.strip_prefix("could not identify password for ")?)?;
             Some(Reading { user: Some(user), ..failure("no password was given") })

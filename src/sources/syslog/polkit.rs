@@ -6,7 +6,7 @@
 //! Registered Authentication Agent for unix-session:2 (system bus name :1.5 [agent], object path /x, locale C)
 //! ```
 
-use super::reading::{AUTHENTICATION, Reading, SESSION};
+use super::reading::{AUTHENTICATION, CONFIGURATION, Reading, SESSION};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let (first, rest) = message.split_once(' ')?;
@@ -14,6 +14,9 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
         "Operator" => operator(rest),
         "Registered" => agent("polkit.agent.register", rest),
         "Unregistered" => agent("polkit.agent.unregister", rest),
+        "Loading" | "Finished" | "Acquired" | "Reloading" | "Collecting" => {
+            Some(Reading { reason: Some(message), ..Reading::of("polkit.info", CONFIGURATION) })
+        }
         _ => None,
     }
 }

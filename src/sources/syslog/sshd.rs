@@ -52,7 +52,8 @@ fn tell(text: &str, phase: Phase) -> Option<Reading<'_>> {
         "Disconnecting" => disconnecting(rest),
         "Disconnecting:" => Some(Reading { reason: Some(rest), ..Reading::of("ssh.disconnect", NETWORK) }),
         "User" => refused(rest),
-        "error:" | "fatal:" => tell(rest, phase).or_else(|| sshd_more::error(rest)),
+        // Whatever else went wrong; it names nobody.
+        "error:" | "fatal:" => tell(rest, phase).or_else(|| Some(sshd_more::trouble(rest))),
         "PAM:" => pam_error(rest),
         "maximum" => too_many(rest),
         _ => sshd_more::read(text),
@@ -155,7 +156,7 @@ fn invalid_user(rest: &str) -> Option<Reading<'_>> {
 /// `Received disconnect from HOST port N:11: disconnected by user`
 fn received(rest: &str) -> Option<Reading<'_>> {
     let Some(rest) = rest.strip_prefix("disconnect from ") else {
-        let is_signal = rest.starts_with("signal ");
+        let is_signal = rest.starts_with("signal ") || rest.starts_with("SIGHUP;");
         return is_signal.then(|| Reading { reason: Some(rest), ..Reading::of("ssh.stop", NETWORK) });
     };
     let (remote, rest) = remote::at_start(rest)?;

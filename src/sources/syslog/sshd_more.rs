@@ -59,8 +59,8 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
     }
 }
 
-/// What sshd says of a connection that names nobody.
-pub(super) fn error(text: &str) -> Option<Reading<'_>> {
+/// What sshd says of a connection that names nobody, without calling it an error.
+fn error(text: &str) -> Option<Reading<'_>> {
     let known = [
         "kex_exchange_identification:",
         "kex_protocol_error:",
@@ -84,7 +84,11 @@ pub(super) fn error(text: &str) -> Option<Reading<'_>> {
         "padding error",
     ];
     let is_known = known.iter().any(|start| text.starts_with(start));
-    is_known.then(|| Reading { reason: Some(text), ..Reading::failure("ssh.error", NETWORK) })
+    is_known.then(|| trouble(text))
+}
+
+pub(super) fn trouble(text: &str) -> Reading<'_> {
+    Reading { reason: Some(text), ..Reading::failure("ssh.error", NETWORK) }
 }
 
 /// `key ED25519 SHA256:47DE… found at /home/alice/.ssh/authorized_keys:1`: which line lets a key in. The file's

@@ -15,7 +15,12 @@ use super::reading::{AMBIGUOUS, PROCESS, Reading};
 use crate::event::Outcome;
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
-    let (user, rest) = message.trim_start_matches(' ').split_once(" : ")?;
+    let message = message.trim_start_matches(' ');
+    // What sudo says of itself names nobody.
+    if ["unable to ", "pam_", "error"].iter().any(|start| message.starts_with(start)) {
+        return Some(Reading { reason: Some(message), ..Reading::of("sudo.error", PROCESS) });
+    }
+    let (user, rest) = message.split_once(" : ")?;
     if let Some(command) = rest.strip_prefix("(command continued) ") {
         let reading = Reading::of("sudo.continued", PROCESS);
         return Some(Reading { user: Some(user), command: Some(command), ..reading });
