@@ -158,7 +158,8 @@ fn encode(log: &Path) -> u64 {
     decoded(log, |events| {
         for event in events {
             let (bytes, blob) = event::encode(event);
-            count += u64::from(!Line::new(event.id, bytes, blob).is_empty());
+            let line = Line::new(event.id, bytes, blob).expect("a line of the trail");
+            count += u64::from(!line.bytes().is_empty());
         }
     });
     count

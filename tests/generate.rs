@@ -17,6 +17,7 @@ use whodid::event::fields::{self, FIELDS, FieldRef, Kind};
 use whodid::event::{Event, Exposure, Family, Lineage, Named, Outcome, Source, Stamp, Trust, text};
 use whodid::query::ast::{Ast, Test, Wildcard, WildcardPart};
 
+pub(crate) mod auth_log;
 mod pool;
 
 use pool::*;

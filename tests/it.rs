@@ -7,6 +7,7 @@ mod config;
 mod ecs;
 mod generate;
 mod index;
+mod program;
 mod query;
 mod quickstart;
 mod shipped;

@@ -10,7 +10,7 @@ use whodid::event::Event;
 
 mod bad_input;
 mod doubles;
-mod killed;
+mod kills;
 mod quickstart_run;
 mod usage;
 
@@ -71,7 +71,9 @@ impl Place {
 
     /// One that follows `log/auth.log` and its rotated copies.
     fn with_auth_log() -> Self {
-        let place = Self::new("[[source]]\nname = \"auth\"\ntype = \"auth\"\npaths = [\"log/auth.log*\"]\ntz = \"UTC\"\nyear = 2026\n");
+        let place = Self::new(
+            "[[source]]\nname = \"auth\"\ntype = \"auth\"\npaths = [\"log/auth.log*\"]\ntz = \"UTC\"\nyear = 2026\n",
+        );
         fs::create_dir(place.path("log")).expect("a folder");
         place
     }

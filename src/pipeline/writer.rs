@@ -130,17 +130,13 @@ pub(super) fn run(mut stage: Stage, mut input: Input, runtime: &Handle) -> Resul
 impl Input {
     /// What was collected goes first, so that `Drained` means all of it.
     async fn next(&mut self, sign_at: Option<Instant>, drained: bool) -> Arrived {
-        let due = async {
-            match sign_at {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = due => Arrived::SignatureDue,
+            () = sleep_until(sign_at.unwrap_or_else(Instant::now)), if sign_at.is_some() => Arrived::SignatureDue,
             batch = self.batches.recv(), if !drained => batch.map_or(Arrived::Drained, Arrived::Batch),
-            order = self.orders.recv() => order.map_or(Arrived::Ended, Arrived::Order),
+            Some(order) = self.orders.recv() => Arrived::Order(order),
+            // Both have ended.
+            else => Arrived::Ended,
         }
     }
 }

@@ -56,7 +56,8 @@ impl Iterator for AuthLog {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        self.now += TimeDelta::milliseconds(self.random(3_400) as i64);
+        let step = self.random(3_400);
+        self.now += TimeDelta::milliseconds(step as i64);
         self.count += 1;
         let mut line = String::with_capacity(160);
         write!(line, "{} web-{} ", self.now.format("%b %e %H:%M:%S"), 1 + self.random(4)).expect("a string");

@@ -14,7 +14,9 @@ fn copy() -> tempfile::TempDir {
     assert!(copied.success());
     let config = folder.path().join("quickstart/whodid.toml");
     let text = fs::read_to_string(&config).expect("readable").replace("../../target/quickstart", "..");
-    fs::File::create(&config).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes())).expect("written");
+    fs::File::create(&config)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .expect("written");
     folder
 }
 
@@ -27,7 +29,16 @@ fn the_example_fires_and_says_who_did_what_when() {
     let folder = copy();
     let said = run(folder.path(), &["run", "--once"]);
     said.code(0).err_holds("time stands still at 2026-11-20T12:00:00Z");
-    for part in ["auth.log", "wtmp", "AWSLogs", "CRITICAL", "0.0.0.0/0", "linux/ssh-brute-force", "whodid search", "whodid check"] {
+    for part in [
+        "auth.log",
+        "wtmp",
+        "AWSLogs",
+        "CRITICAL",
+        "0.0.0.0/0",
+        "linux/ssh-brute-force",
+        "whodid search",
+        "whodid check",
+    ] {
         said.out_holds(part);
     }
     let check = run(folder.path(), &["check", "aws/security-group-open-to-world"]);

@@ -10,9 +10,20 @@ fn run(args: &[&str]) -> Said {
 fn help_teaches_every_command() {
     let help = run(&["--help"]);
     help.code(0);
-    for command in
-        ["run", "ingest", "decode", "search", "check", "query", "alert", "trail", "index", "config", "doctor", "completions"]
-    {
+    for command in [
+        "run",
+        "ingest",
+        "decode",
+        "search",
+        "check",
+        "query",
+        "alert",
+        "trail",
+        "index",
+        "config",
+        "doctor",
+        "completions",
+    ] {
         help.out_holds(&format!("\n  {command} "));
         let own = run(&[command, "--help"]);
         own.code(0).out_holds("Usage: whodid");

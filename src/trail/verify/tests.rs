@@ -1,3 +1,5 @@
+//! Harm of every kind, and what verification says of it.
+
 use super::*;
 use crate::trail::bench::Bench;
 

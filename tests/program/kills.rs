@@ -83,5 +83,8 @@ fn every_line_is_there_once_whenever_the_program_was_killed() {
 
 /// Lines that came from the log: own events are few and do not matter for waiting.
 fn bytecount(trail: &[u8]) -> u64 {
-    trail.split(|byte| *byte == b'\n').filter(|line| line.windows(15).any(|part| part == b"\"kind\":\"auth\",\"")).count() as u64
+    trail
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.windows(15).any(|part| part == b"\"kind\":\"auth\",\""))
+        .count() as u64
 }
