@@ -28,17 +28,25 @@ impl<'a> Question<'a> {
 
     /// What is looked for, with the date math of the query reckoned from the slot.
     pub fn base(&self, slot: Stamp) -> Ast {
-        let mut all = vec![self.query.query.at(slot)];
+        let Ast::And(mut all) = self.scope() else { return Ast::Nothing };
+        all.insert(0, self.query.query.at(slot));
+        if let Some(either) = self.pair(slot) {
+            all.push(Ast::Or(either.into()));
+        }
+        Ast::And(all)
+    }
+
+    /// Everything that its query could find at some slot: the families, without its own verdicts.
+    pub fn scope(&self) -> Ast {
+        let mut all = Vec::new();
         let families = &self.query.sources;
         if !families.is_empty() {
             all.push(Ast::Or(families.iter().map(|family| is("source.kind", family.name())).collect()));
         }
         if families.is_empty() || families.contains(&Family::Whodid) {
-            let own = [is("source.kind", Family::Whodid.name()), is("what.action", own::action::ALERT_EVALUATED)];
-            all.push(Ast::Not(Box::new(Ast::And(own.into()))));
-        }
-        if let Some(either) = self.pair(slot) {
-            all.push(Ast::Or(either.into()));
+            let is_verdict = [own::action::ALERT_EVALUATED, own::action::ALERT_RESTATED]
+                .map(|action| Ast::And(vec![is("source.kind", Family::Whodid.name()), is("what.action", action)]));
+            all.push(Ast::Not(Box::new(Ast::Or(is_verdict.into()))));
         }
         Ast::And(all)
     }

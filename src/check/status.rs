@@ -109,7 +109,7 @@ impl Freshness<'_> {
 }
 
 /// Whether the trail ever held an event of one of these families: files may have been fed by hand.
-fn holds(index: &dyn Index, families: &[Family]) -> Result<bool, IndexError> {
+pub fn holds(index: &dyn Index, families: &[Family]) -> Result<bool, IndexError> {
     let Some(field) = fields::named("source.kind") else { return Ok(true) };
     let is =
         |family: &Family| Ast::Leaf { field: FieldRef::Known(field), test: Test::Keyword(family.name().to_owned()) };

@@ -23,6 +23,8 @@ pub mod action {
     pub const SOURCE_BACK: &str = "source.back";
     pub const ALERT_EVALUATED: &str = "alert.evaluated";
     pub const ALERT_CHANGED: &str = "alert.changed";
+    /// What is known of an alert, said again at the beginning of a segment.
+    pub const ALERT_RESTATED: &str = "alert.restated";
     pub const NOTIFY_SENT: &str = "notify.sent";
     pub const NOTIFY_FAILED: &str = "notify.failed";
 }
