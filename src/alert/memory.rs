@@ -120,6 +120,11 @@ impl Memory {
             .collect()
     }
 
+    /// Messages that some channel has still to take.
+    pub fn unsent(&self) -> u64 {
+        self.0.values().map(|recall| recall.unsent.len() as u64).sum()
+    }
+
     pub fn of(&self, alert: &str) -> Option<&Recall> {
         self.0.get(alert)
     }

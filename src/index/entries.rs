@@ -1,5 +1,7 @@
 //! What an index needs of the trail.
 
+use std::sync::Arc;
+
 use super::IndexError;
 use crate::event::Event;
 use crate::trail::Reader;
@@ -40,5 +42,26 @@ impl Entries for Reader {
         from: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
         Ok(Box::new(Self::scan(self, from)?.map(|entry| Ok(entry?))))
+    }
+}
+
+impl<E: Entries> Entries for Arc<E> {
+    fn origin(&self) -> Result<String, IndexError> {
+        (**self).origin()
+    }
+
+    fn acknowledged(&self) -> Result<u64, IndexError> {
+        (**self).acknowledged()
+    }
+
+    fn event(&self, seq: u64) -> Result<Event, IndexError> {
+        (**self).event(seq)
+    }
+
+    fn scan<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
+        (**self).scan(from)
     }
 }

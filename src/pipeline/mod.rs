@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch as signal};
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::alert::Memory;
 use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summary};
 use crate::config::{Config, Source};
 use crate::event::EventId;
@@ -88,7 +89,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
     })?;
     let reader = Arc::new(Reader::open(&config.data)?);
-    let (positions, in_force) = remembered(&reader)?;
+    let (positions, in_force, alerts) = remembered(&reader)?;
     let seen = Arc::new(Mutex::new(Seen::open(&config.data, &reader)?));
 
     let (batch_tx, batches) = mpsc::channel(CHANNEL_BATCHES);
@@ -99,6 +100,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         trail,
         seen: Arc::clone(&seen),
         positions: positions.clone(),
+        alerts: alerts.clone(),
         opening: Opening::new(&config, mode, &opened, &in_force),
         clock: config.clock,
         reached: reached_tx,
@@ -128,7 +130,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         shutdown,
     };
     let collecting = tokio::spawn(collector.run(sources));
-    let watcher = Watcher { config, trail: reader, orders: order_tx, reached: reached.clone(), indexed };
+    let watcher = Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), indexed };
     let (read, watched) = match (mode, views) {
         (Mode::Follow, true) => watch_while(collecting, watcher).await,
         (Mode::Once | Mode::Ingest, true) => (collecting.await, watcher.once().await),
@@ -165,14 +167,15 @@ async fn watch_while(
 }
 
 /// What the trail says that every start must know, from the beginning of its newest segment.
-fn remembered(trail: &Reader) -> Result<(Positions, InForce), TrailError> {
-    let (mut positions, mut in_force) = (Positions::new(), InForce::default());
+fn remembered(trail: &Reader) -> Result<(Positions, InForce, Memory), TrailError> {
+    let (mut positions, mut in_force, mut alerts) = (Positions::new(), InForce::default(), Memory::default());
     let mut lines = trail.lines(trail.newest_segment()?)?;
     while let Some((_, line)) = lines.next()? {
         positions.fold_line(line);
         in_force.fold_line(line);
+        alerts.fold_line(line);
     }
-    Ok((positions, in_force))
+    Ok((positions, in_force, alerts))
 }
 
 /// Whether an event is in the trail. Where that cannot be known it is taken for new: the writer asks again,

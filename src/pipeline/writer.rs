@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
+use crate::alert::Memory;
 use crate::clock::Clock;
 use crate::collect::{Batch, Positions};
 use crate::event::{self, Event, EventId, Family};
@@ -61,6 +62,7 @@ pub(super) struct Stage {
     pub(super) trail: Writer,
     pub(super) seen: Arc<Mutex<Seen>>,
     pub(super) positions: Positions,
+    pub(super) alerts: Memory,
     pub(super) opening: Opening,
     pub(super) clock: Clock,
     pub(super) reached: watch::Sender<Reached>,
@@ -190,6 +192,7 @@ impl Stage {
                 event.id = EventId::of_own(self.trail.origin(), seq);
             }
             self.positions.fold(&event);
+            self.alerts.fold(&event);
             let (bytes, blob) = event::encode(&mut event);
             group.bytes += bytes.len() + blob.as_ref().map_or(0, |blob| blob.bytes.len());
             group.lines.push(Line::new(event.id, bytes, blob)?);
@@ -221,6 +224,7 @@ impl Stage {
         self.patiently(runtime, Writer::roll)?;
         let mut events = self.positions.position_events(self.clock.now());
         events.extend(self.opening.in_force(self.clock.now()));
+        events.extend(self.alerts.restated(self.clock.now()));
         let mut group = Group::default();
         self.encode(events, &mut group)?;
         match group.is_empty() {
