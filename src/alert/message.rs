@@ -92,6 +92,19 @@ impl Message {
     }
 
     fn new(question: &Question<'_>, config: &Config, told: Told) -> Self {
+        Self::telling(question, &config.host, &config.org, told)
+    }
+
+    /// A message about nothing, for tests of what carries it.
+    #[cfg(test)]
+    pub(super) fn plain(question: &Question<'_>, id: Stamp, channels: &[&str]) -> Self {
+        let channels = channels.iter().map(|name| (*name).to_owned()).collect();
+        let (kind, state) = (Kind::Changed, State::Critical);
+        let told = Told { id, kind, state, worst: state, channels, changes: Vec::new() };
+        Self::telling(question, "web-1", "example.org", told)
+    }
+
+    fn telling(question: &Question<'_>, host: &str, org: &str, told: Told) -> Self {
         let (alert, query) = (question.alert, question.query);
         let Told { id, kind, state, worst, channels, mut changes } = told;
         let total = changes.len();
@@ -106,8 +119,8 @@ impl Message {
             title: query.title.clone(),
             severity: query.severity,
             controls: query.controls.clone(),
-            host: config.host.clone(),
-            org: config.org.clone(),
+            host: host.to_owned(),
+            org: org.to_owned(),
             state,
             worst,
             changes,

@@ -22,3 +22,6 @@ pub use change::{Change, Evaluated, Kind, Told};
 pub use engine::{Engine, Evaluation, Patience, Skipped, Standing, Which};
 pub use memory::{Memory, Recall};
 pub use message::Message;
+
+#[cfg(test)]
+mod tests;

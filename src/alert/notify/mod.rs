@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::check::State;
@@ -146,9 +147,10 @@ async fn carry(
 async fn post(poster: &Poster, body: &str, tries: Tries) -> (u32, Result<(), Refused>) {
     let mut trying = tries.start();
     loop {
-        match poster.post(body).await {
-            Err(error) if trying.again(&error).await => {}
-            outcome => return (trying.attempts, outcome),
+        let outcome = poster.post(body).await;
+        match outcome.as_ref().err().and_then(|error| trying.pause(error)) {
+            Some(pause) => sleep(pause).await,
+            None => return (trying.attempts, outcome),
         }
     }
 }
@@ -165,3 +167,6 @@ fn log(message: &Message) {
         _ => warn!(alert = %message.alert, next = %message.next(), "{headline}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
