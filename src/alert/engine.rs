@@ -16,7 +16,7 @@ use crate::index::{Index, IndexError};
 use super::change::{Kind, Told};
 use super::memory::{Memory, Recall};
 use super::message::Message;
-use super::round::{Held, Round};
+use super::round::{Held, Round, is_ahead};
 
 /// See the module's text.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Engine {
     /// Evaluates every slot that is due by now.
     pub fn evaluate(&mut self, now: Stamp, index: &dyn Index, which: Which, patience: Patience) -> Evaluation {
         let config = Arc::clone(&self.config);
-        let mut evaluation = Evaluation::default();
+        let mut evaluation = Evaluation { events: self.forsaken(now), ..Evaluation::default() };
         let mut watched = BTreeMap::new();
         for question in questions(&config) {
             if which == Which::Due && !self.is_due(&question, now) {
@@ -194,11 +194,29 @@ impl Engine {
         standing
     }
 
+    /// Messages of alerts that are not there any more come to their end.
+    fn forsaken(&mut self, now: Stamp) -> Vec<Event> {
+        let is_gone = |(id, _): &(&String, &Recall)| !self.config.alerts.contains_key(*id);
+        let mut events = Vec::new();
+        for (id, recall) in self.memory.alerts().filter(is_gone) {
+            for (message, channel) in
+                recall.unsent.iter().flat_map(|(id, unsent)| unsent.left.iter().map(move |to| (id, to)))
+            {
+                let error = Some("the alert is not configured any more".to_owned());
+                let channel = channel.clone();
+                let told = Told { message: *message, channel, kind: Kind::Changed, attempts: 0, error };
+                events.push(told.event(id, now));
+            }
+        }
+        events.iter().for_each(|event| self.memory.fold(event));
+        events
+    }
+
     fn is_due(&self, question: &Question<'_>, now: Stamp) -> bool {
         let id = &question.alert.id;
         let judged = self.memory.of(id).and_then(|recall| recall.judged.last);
         let done = self.looked.get(id).copied().max(judged);
-        match done {
+        match done.filter(|done| !is_ahead(*done, now)) {
             Some(done) => question.alert.schedule.next_after(done).is_some_and(|next| next <= now),
             None => true,
         }

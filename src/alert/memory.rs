@@ -125,6 +125,10 @@ impl Memory {
         self.0.values().map(|recall| recall.unsent.len() as u64).sum()
     }
 
+    pub(super) fn alerts(&self) -> impl Iterator<Item = (&String, &Recall)> {
+        self.0.iter()
+    }
+
     pub fn of(&self, alert: &str) -> Option<&Recall> {
         self.0.get(alert)
     }
@@ -229,9 +233,12 @@ impl Judged {
         if evaluated.state != State::Unknown {
             self.seen = self.seen.max(evaluated.seq);
             self.first = Some(self.first.map_or(from, |first| first.min(from)));
-            self.last = self.last.max(Some(evaluated.slot));
         }
         if evaluated.supersedes.is_none() {
+            if evaluated.state != State::Unknown {
+                // Not the newest: a clock that was ahead, and was set, must not end all evaluation.
+                self.last = Some(evaluated.slot);
+            }
             self.written = Some(evaluated);
         }
     }

@@ -20,6 +20,12 @@ use super::track::{Judgement, SIGHTS_MAX, Step, Track, standing};
 /// Slots of one evaluation; of more the newest. A week of every minute.
 pub(super) const SLOTS_MAX: usize = 10_080;
 
+/// A verdict of the future is from a clock that was wrong; one that was a little ahead is waited for.
+const AHEAD: TimeDelta = TimeDelta::minutes(10);
+
+/// How often the slots are judged again because of what came in meanwhile.
+const TRIES: usize = 3;
+
 /// For how long equal verdicts share one event.
 const SHARED: TimeDelta = TimeDelta::hours(1);
 
@@ -55,33 +61,54 @@ struct Judged {
     left_out: usize,
 }
 
+/// What came in late.
+struct Late {
+    /// Oldest first.
+    slots: Vec<Stamp>,
+    hits: u64,
+    complete_to: u64,
+}
+
 impl Round<'_> {
     /// `None` when nothing is due.
     pub(super) fn run(&self, index: &dyn Index) -> Option<Outcome> {
         let last = self.question.alert.schedule.last_due(self.now)?;
         let (new, is_cut) = self.new_slots(last);
-        let late = match self.late_slots(index) {
+        let mut late = match self.late(index) {
             Ok(late) => late,
             Err(unknown) => return self.unknown(last, &unknown),
         };
-        if new.is_empty() && late.is_empty() {
-            return None;
+        for rest in (0..TRIES).rev() {
+            if new.is_empty() && late.slots.is_empty() {
+                return None;
+            }
+            let slots: Vec<Stamp> = late.slots.iter().chain(&new).copied().collect();
+            let judged = self.judge(index, &slots).and_then(|judged| Ok((judged, self.late(index)?)));
+            match judged {
+                // The verdicts cover what came in between the two questions, and none of it was late.
+                Ok((judged, then)) if then.hits == late.hits => return Some(self.known(judged, is_cut)),
+                // Some of it was: what was not asked about is found the next time.
+                Ok((judged, _)) if rest == 0 => {
+                    let seq = judged.seq.min(late.complete_to);
+                    return Some(self.known(Judged { seq, ..judged }, is_cut));
+                }
+                Ok((_, then)) => late = then,
+                // One window that is too full must not hide the present one.
+                Err(Unknown::TooMany { .. }) if slots.len() > 1 && !new.is_empty() => {
+                    return match self.judge(index, &[last]) {
+                        Ok(judged) => Some(self.skipping(judged, &slots)),
+                        Err(unknown) => self.unknown(last, &unknown),
+                    };
+                }
+                Err(unknown) => return self.unknown(last, &unknown),
+            }
         }
-        let slots: Vec<Stamp> = late.iter().chain(&new).copied().collect();
-        match self.judge(index, &slots) {
-            Ok(judged) => Some(self.known(judged, is_cut)),
-            // One window that is too full must not hide the present one.
-            Err(Unknown::TooMany { .. }) if slots.len() > 1 && !new.is_empty() => match self.judge(index, &[last]) {
-                Ok(judged) => Some(self.skipping(judged, &slots)),
-                Err(unknown) => self.unknown(last, &unknown),
-            },
-            Err(unknown) => self.unknown(last, &unknown),
-        }
+        None
     }
 
     fn last(&self) -> Option<Stamp> {
         let held = self.held.filter(|held| held.evaluated.state != State::Unknown).map(|held| held.evaluated.slot);
-        held.max(self.recall.judged.last)
+        held.max(self.recall.judged.last).filter(|last| !is_ahead(*last, self.now))
     }
 
     /// The slots after the last verdict; the first time only the newest.
@@ -103,9 +130,9 @@ impl Round<'_> {
     }
 
     /// Slots judged before into whose windows events came in since, and with them the last one.
-    fn late_slots(&self, index: &dyn Index) -> Result<Vec<Stamp>, Unknown> {
+    fn late(&self, index: &dyn Index) -> Result<Late, Unknown> {
         let (Some(first), Some(last), Some(seen)) = (self.recall.judged.first, self.last(), self.seen()) else {
-            return Ok(Vec::new());
+            return Ok(Late { slots: Vec::new(), hits: 0, complete_to: u64::MAX });
         };
         let question = &self.question;
         let query = if question.is_fixed() { question.base(last) } else { question.scope() };
@@ -113,7 +140,9 @@ impl Round<'_> {
         let search = Search { query, since, until: Bound::Included(last), from_seq: seen };
         let window = question.window();
         let mut spans: Vec<(Stamp, Stamp)> = Vec::new();
-        index.each(&search, &mut |hit| {
+        let mut hits = 0;
+        let complete_to = index.each(&search, &mut |hit| {
+            hits += 1;
             let when = hit.event.when;
             match spans.last_mut() {
                 Some((_, end)) if when <= *end => *end = when.plus(window),
@@ -121,7 +150,7 @@ impl Round<'_> {
             }
             true
         })?;
-        Ok(self.slots_in(&spans, first, last))
+        Ok(Late { slots: self.slots_in(&spans, first, last), hits, complete_to })
     }
 
     /// The slots of spans in which an event counts: from its instant on, until the window has passed.
@@ -175,14 +204,17 @@ impl Round<'_> {
         }
         let (late, new): (Vec<Judgement>, Vec<Judgement>) =
             judged.judgements.iter().partition(|judgement| judgement.before.is_some());
-        outcome.events.extend(self.superseding(&late, judged.seq).iter().map(|run| run.event(id, self.now)));
+        let superseding = self.superseding(&late, judged.seq);
         let mut runs = self.runs(&new, judged.seq);
         if is_cut && let Some(first) = runs.first_mut() {
             first.cut = true;
         }
-        // A verdict that is not known any more was one all the same.
         let held = self.held.map(|held| held.evaluated.clone());
-        let runs = joined(held, runs);
+        let runs = match superseding.is_empty() {
+            true => joined(held, runs),
+            // A verdict is written before the one that takes its place.
+            false => held.into_iter().chain(superseding).chain(runs).collect(),
+        };
         outcome.held = self.write(runs, is_changed, &mut outcome.events);
         outcome
     }
@@ -195,8 +227,9 @@ impl Round<'_> {
             n => runs.get(n - 2).cloned(),
         };
         let last = runs.last().filter(|last| {
-            !is_changed
-                && written.is_some_and(|written| says_same(&written, last) && last.slot.minus(SHARED) < written.slot)
+            let is_changed = is_changed || last.supersedes.is_some();
+            let is_near = |written: &Evaluated| written.slot < last.slot && last.slot.minus(SHARED) < written.slot;
+            !is_changed && written.is_some_and(|written| says_same(&written, last) && is_near(&written))
         });
         let held = last.cloned().map(|evaluated| Held { evaluated });
         if held.is_some() {
@@ -208,13 +241,16 @@ impl Round<'_> {
 
     /// The last slot can be judged, those before it cannot.
     fn skipping(&self, judged: Judged, slots: &[Stamp]) -> Outcome {
-        let mut outcome = self.known(judged, false);
+        let bare = Self { held: None, question: self.question, recall: self.recall, now: self.now };
+        let mut outcome = bare.known(judged, false);
         if let [from, .., until, _] | [from @ until, _] = slots {
             let reason = "the windows of these slots hold too many events, so the last slot alone was judged";
             let mut evaluated = self.not_known(reason.to_owned(), *until);
             (evaluated.from, evaluated.slots) = ((from != until).then_some(*from), slots.len() as u64 - 1);
             outcome.events.insert(0, evaluated.event(&self.question.alert.id, self.now));
         }
+        let held = self.held.map(|held| held.evaluated.event(&self.question.alert.id, self.now));
+        held.into_iter().for_each(|event| outcome.events.insert(0, event));
         outcome
     }
 
@@ -392,6 +428,10 @@ impl Round<'_> {
     }
 }
 
+pub(super) fn is_ahead(slot: Stamp, now: Stamp) -> bool {
+    slot.minus(AHEAD) > now
+}
+
 /// What a verdict rests on: another alert or query of the same id is another one.
 pub(super) fn definition(question: &Question<'_>) -> String {
     let short = |sha256: &str| sha256.get(..DIGITS).unwrap_or(sha256).to_owned();
@@ -406,7 +446,11 @@ fn joined(held: Option<Evaluated>, runs: Vec<Evaluated>) -> Vec<Evaluated> {
     let mut joined: Vec<Evaluated> = held.into_iter().collect();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if says_same(last, &run) && run.slot.minus(SHARED) < last.from.unwrap_or(last.slot) => {
+            Some(last)
+                if says_same(last, &run)
+                    && run.slot > last.slot
+                    && run.slot.minus(SHARED) < last.from.unwrap_or(last.slot) =>
+            {
                 extend(last, &run);
             }
             _ => joined.push(run),

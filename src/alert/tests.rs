@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use crate::check::bench::{self, Memory as Trail, at, event, limits, minutes, saved, with_ip};
 use crate::check::{Key, State};
 use crate::clock::Clock;
@@ -12,6 +16,7 @@ use crate::config::alert::Measure;
 use crate::config::{Alert, Config};
 use crate::event::own::{self, action};
 use crate::event::{self, Event, Family, Stamp};
+use crate::index::{Hit, Hits, Index, IndexError, Search};
 
 use super::change::Fact;
 use super::{Change, Engine, Evaluated, Kind, Memory, Patience, Told, Which};
@@ -272,7 +277,8 @@ fn what_comes_in_late_makes_its_slots_due_again() {
     bench.add("12:04", "mallory");
     let events = bench.round("12:15");
     assert_eq!(told(&events), ["12:05 OK>CRITICAL 1 late told"], "it began when it would have and lasts");
-    assert_eq!(verdicts(&events), ["12:05-12:10 x2 CRITICAL 1 was OK 0", "12:05-12:10 x2 OK 0", "12:15 x1 CRITICAL 1"]);
+    let expected = ["12:05-12:10 x2 OK 0", "12:05-12:10 x2 CRITICAL 1 was OK 0", "12:15 x1 CRITICAL 1"];
+    assert_eq!(verdicts(&events), expected);
     assert_eq!(bench.state(), State::Critical);
     bench.restart();
     assert_eq!(bench.round("12:15"), []);
@@ -573,4 +579,170 @@ fn the_past_can_be_replayed() {
     let changes: Vec<_> = history.changes.iter().map(|fired| (fired.slot, fired.to, fired.rows.len())).collect();
     assert_eq!(changes, [(at("09:05"), State::Critical, 1), (at("09:35"), State::Ok, 0)]);
     assert_eq!((history.slots, history.fired), (48, 6));
+}
+
+/// A trail to which an event is added while it is being asked.
+struct Racing<'t> {
+    trail: std::sync::Mutex<&'t mut Trail>,
+    /// Before which question, counted from one.
+    before: usize,
+    asked: std::sync::atomic::AtomicUsize,
+    late: Event,
+}
+
+impl Index for Racing<'_> {
+    fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError> {
+        self.trail.lock().expect("not poisoned").search(search, limit)
+    }
+
+    fn count(&self, search: &Search) -> Result<(u64, u64), IndexError> {
+        self.trail.lock().expect("not poisoned").count(search)
+    }
+
+    fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
+        let mut trail = self.trail.lock().expect("not poisoned");
+        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == self.before {
+            trail.push(self.late.clone());
+        }
+        trail.each(search, each)
+    }
+}
+
+#[test]
+fn what_comes_in_while_the_index_is_asked_is_not_lost() {
+    // What was late, the sweep, and whether anything was late meanwhile.
+    for before in 1..=3 {
+        let mut bench = Bench::new(alert());
+        bench.round("08:00");
+        bench.round("12:00");
+        let racing = Racing {
+            trail: std::sync::Mutex::new(&mut bench.trail),
+            before,
+            asked: 0.into(),
+            late: event("09:02", "sshd.refused", "mallory"),
+        };
+        let mut events = bench.engine.evaluate(at("12:05"), &racing, Which::All, Patience::Over).events;
+        bench.store(&events);
+        events.extend(bench.round("12:10"));
+        assert_eq!(told(&events), ["09:05 OK>CRITICAL 1 late over told"], "before question {before}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_end_all_evaluation() {
+    let mut bench = Bench::new(alert());
+    bench.round("12:00");
+    bench.round("2030-01-01T00:00:00Z");
+    bench.restart();
+    bench.add("12:03", "mallory");
+    assert_eq!(told(&bench.round("12:05")), ["12:05 OK>CRITICAL 1 told"]);
+    bench.restart();
+    assert_eq!(bench.round("12:05"), []);
+    // A step back of seconds is waited out.
+    assert_eq!(bench.round("12:04"), []);
+    assert_eq!(told(&bench.round("12:35")), ["12:35 CRITICAL>OK 0 told"]);
+}
+
+#[test]
+fn messages_of_an_alert_that_is_gone_come_to_their_end() {
+    let mut bench = Bench::new(alert());
+    bench.add("11:58", "mallory");
+    bench.round("12:00");
+    Arc::make_mut(&mut bench.config).alerts.clear();
+    bench.restart();
+    let events = bench.round("12:01");
+    assert_eq!(events.iter().map(|event| event.what.action.as_str()).collect::<Vec<_>>(), [action::NOTIFY_FAILED]);
+    bench.restart();
+    assert_eq!((bench.round("12:02"), bench.engine.memory().unsent()), (vec![], 0));
+}
+
+#[test]
+fn a_group_with_an_endless_name_fits_into_the_trail() {
+    let mut bench = Bench::new(Alert { by: vec![bench::field("who.name"), bench::field("what.object")], ..alert() });
+    let long = "\u{1}".repeat(9_000);
+    bench.trail.push(bench::on(event("11:58", "sshd.refused", &long), &long));
+    assert_eq!(told(&bench.round("12:00")), ["12:00 OK>CRITICAL 1 all others told"]);
+    bench.restart();
+    assert_eq!(bench.round("12:00"), []);
+}
+
+/// An event of somebody, with when it happened and before which round it came in.
+#[derive(Debug, Clone)]
+struct Arrival {
+    minute: i64,
+    who: u8,
+    round: usize,
+}
+
+fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+    let arrival = (0..360_i64, 0..3_u8, 0..ROUNDS).prop_map(|(minute, who, round)| Arrival { minute, who, round });
+    vec(arrival, 0..30)
+}
+
+const ROUNDS: usize = 12;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whenever_events_come_in_every_slot_ends_with_its_true_verdict(
+        arrivals in arrivals(),
+        restarts in vec(any::<bool>(), ROUNDS),
+        is_grouped in any::<bool>(),
+    ) {
+        let by = if is_grouped { vec![bench::field("who.name")] } else { Vec::new() };
+        let mut bench = Bench::new(Alert { by, limits: limits(1, 3), ..alert() });
+        let begin = at("08:00");
+        let mut stated = bench.round("08:00");
+        for (round, restart) in restarts.iter().enumerate() {
+            for arrival in arrivals.iter().filter(|arrival| arrival.round == round) {
+                let when = begin.plus(TimeDelta::minutes(arrival.minute)).to_string();
+                bench.add(&when, &format!("user-{}", arrival.who));
+            }
+            if *restart {
+                bench.restart();
+            }
+            let now = begin.plus(TimeDelta::minutes(30 * (round as i64 + 1))).to_string();
+            stated.extend(bench.round(&now));
+            prop_assert!(bench.round(&now).is_empty(), "nothing is said twice");
+        }
+        let now = begin.plus(TimeDelta::minutes(30 * ROUNDS as i64));
+        stated.extend(bench.engine.flush(now));
+        let alert = &bench.config.alerts[ID];
+        let question = crate::check::Question::new(alert, &bench.config.queries[ID]);
+
+        let mut said = BTreeMap::new();
+        for evaluated in evaluated(&stated) {
+            let before = evaluated.from.unwrap_or(evaluated.slot).minus(TimeDelta::seconds(1));
+            for slot in alert.schedule.slots_between(before, evaluated.slot, 1_000).slots {
+                said.insert(slot, evaluated.verdict());
+            }
+        }
+        let slots: Vec<Stamp> = said.keys().copied().collect();
+        prop_assert_eq!(slots.len(), 12 * ROUNDS / 2 + 1, "every slot has a verdict");
+        let mut truth = BTreeMap::new();
+        crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
+            drop(truth.insert(at.slot, Some(at.now.verdict())));
+        }).expect("answered");
+        prop_assert_eq!(said, truth);
+
+        // Who fires now is known, and whoever fired at some time was told of.
+        let mut fired = std::collections::BTreeSet::new();
+        let mut firing = std::collections::BTreeMap::new();
+        crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
+            let levels = at.now.levels().filter(|(_, level)| level.state != State::Ok);
+            firing = levels.map(|(key, level)| (key.clone(), level.state)).collect();
+            fired.extend(firing.iter().map(|(key, state)| (key.clone(), *state)));
+        }).expect("answered");
+        let memory = bench.engine.memory().of(ID).expect("evaluated");
+        let known: BTreeMap<Key, State> =
+            memory.groups.iter().map(|(key, standing)| (key.clone(), standing.state)).collect();
+        prop_assert_eq!(known, firing);
+        let worst_told = |key: &Key| {
+            changes(&stated).iter().filter(|change| change.group == *key).map(|change| change.to).max()
+        };
+        for (key, state) in fired {
+            prop_assert!(worst_told(&key) >= Some(state), "{} was {}", key, state);
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::event::Stamp;
 /// Groups that have a state of their own; of more, the best share one.
 pub(super) const GROUPS_MAX: usize = 100;
 
+/// A group of a longer name has none either: its events must fit into a line of the trail, whole.
+const KEY_BYTES_MAX: usize = 1_024;
+
 /// Changes of one evaluation that are stated; of more, those that led to the present and the newest.
 const STEPS_MAX: usize = 1_000;
 
@@ -93,9 +96,12 @@ impl<'q> Track<'q> {
     /// A slot that later slots followed: only what rose there is news.
     fn past(&mut self, at: &Sweep<'_, '_>, before: &Tally<'_>) {
         let mut levels = self.levels(at.now);
-        // Which groups are behind it was another set at the time.
-        levels.remove(&Key::Others);
-        levels.retain(|key, level| level.state > before.state(key));
+        let others = levels.contains_key(&Key::Others).then(|| self.levels(before).remove(&Key::Others)).flatten();
+        let was = |key: &Key| match key {
+            Key::Others => others.map_or(State::Ok, |level| level.state),
+            key => before.state(key),
+        };
+        levels.retain(|key, level| level.state > was(key));
         self.rising.retain(|key, _| levels.contains_key(key));
         for (key, level) in levels {
             if self.rising.get(&key).is_some_and(|(state, _)| *state >= level.state) {
@@ -105,7 +111,7 @@ impl<'q> Track<'q> {
             rising.0 = level.state;
             rising.1.push(self.steps.len());
             self.steps.push(Step {
-                from: before.state(&key),
+                from: was(&key),
                 to: level.state,
                 slot: at.slot,
                 since: None,
@@ -161,15 +167,15 @@ impl<'q> Track<'q> {
     /// The groups that are not OK; beyond [`GROUPS_MAX`] those that are known already go first, then the
     /// worst, and the rest is one.
     fn levels(&self, tally: &Tally<'_>) -> BTreeMap<Key, Level> {
-        let mut firing: Vec<(&Key, Level)> = tally.levels().filter(|(_, level)| level.state != State::Ok).collect();
-        if firing.len() <= GROUPS_MAX {
-            return firing.into_iter().map(|(key, level)| (key.clone(), level)).collect();
+        let firing = tally.levels().filter(|(_, level)| level.state != State::Ok);
+        let (mut own, mut rest): (Vec<_>, Vec<_>) = firing.partition(|(key, _)| key.bytes() <= KEY_BYTES_MAX);
+        if own.len() > GROUPS_MAX {
+            let rank = |(key, level): &(&Key, Level)| (self.current.contains_key(*key), level.state, level.value);
+            own.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.0.cmp(b.0)));
+            rest.extend(own.drain(GROUPS_MAX..));
         }
-        let rank = |(key, level): &(&Key, Level)| (self.current.contains_key(*key), level.state, level.value);
-        firing.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.0.cmp(b.0)));
-        let (own, rest) = firing.split_at(GROUPS_MAX);
-        let worst = rest.iter().map(|(_, level)| *level).max_by_key(|level| (level.state, level.value));
-        let mut levels: BTreeMap<Key, Level> = own.iter().map(|(key, level)| ((*key).clone(), *level)).collect();
+        let worst = rest.into_iter().map(|(_, level)| level).max_by_key(|level| (level.state, level.value));
+        let mut levels: BTreeMap<Key, Level> = own.into_iter().map(|(key, level)| (key.clone(), level)).collect();
         levels.extend(worst.map(|worst| (Key::Others, worst)));
         levels
     }

@@ -46,7 +46,8 @@ impl Key {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// How long its values are.
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Whole | Self::Others => 0,
             Self::Values(parts) => parts.iter().filter_map(|part| part.value.as_deref()).map(str::len).sum(),
