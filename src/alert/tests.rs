@@ -1,7 +1,6 @@
 //! Alerts over a trail in memory: what is stated, what is told, and what a restart goes on with.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +8,8 @@ use chrono::TimeDelta;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::check::bench::{self, Memory as Trail, at, event, limits, minutes, saved, with_ip};
+use crate::check::bench::{self, Memory as Trail, at, event, limits, minutes, with_ip};
 use crate::check::{Key, State};
-use crate::clock::Clock;
 use crate::config::alert::Measure;
 use crate::config::{Alert, Config};
 use crate::event::own::{self, action};
@@ -34,21 +32,7 @@ impl Bench {
     }
 
     fn asking(alert: Alert, query: &str) -> Self {
-        let config = Config {
-            file: None,
-            data: PathBuf::from("data"),
-            keys: PathBuf::from("keys"),
-            org: "example.org".to_owned(),
-            host: "web-1".to_owned(),
-            clock: Clock::System,
-            sources: Vec::new(),
-            queries: BTreeMap::from([(alert.query.clone(), saved(&alert.query, query))]),
-            alerts: BTreeMap::from([(alert.id.clone(), alert)]),
-            channels: bench::log_channel(),
-            stale_after: minutes(5),
-            files: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let config = bench::config(alert, query);
         let config = Arc::new(config);
         let mut trail = Trail::default();
         // The family is known, and nothing of it matters.
@@ -68,7 +52,7 @@ impl Bench {
     }
 
     fn store(&mut self, events: &[Event]) {
-        events.iter().for_each(|event| drop(self.trail.push(event.clone())));
+        self.trail.events.extend_from_slice(events);
     }
 
     /// The program ends without a word and starts again: all that is left is the trail, as lines.
@@ -354,7 +338,7 @@ fn each_group_has_its_own_state() {
     let by = vec![bench::field("who.ip")];
     let mut bench = Bench::new(Alert { by, limits: limits(1, 3), ..alert() });
     let add = |bench: &mut Bench, when: &str, ip: &str| {
-        drop(bench.trail.push(with_ip(event(when, "sshd.refused", "root"), ip)));
+        bench.trail.push(with_ip(event(when, "sshd.refused", "root"), ip));
     };
     add(&mut bench, "11:58:01", "198.51.100.1");
     add(&mut bench, "11:58:02", "198.51.100.2");
@@ -722,7 +706,7 @@ proptest! {
         prop_assert_eq!(slots.len(), 12 * ROUNDS / 2 + 1, "every slot has a verdict");
         let mut truth = BTreeMap::new();
         crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
-            drop(truth.insert(at.slot, Some(at.now.verdict())));
+            truth.insert(at.slot, Some(at.now.verdict()));
         }).expect("answered");
         prop_assert_eq!(said, truth);
 

@@ -6,9 +6,10 @@ use std::ops::RangeBounds as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::alert::{Alert, Compare, Limits, Measure, Unmatched};
 use crate::config::saved::Severity;
-use crate::config::{Channel, SavedQuery};
+use crate::config::{Channel, Config, SavedQuery};
 use crate::event::fields::{self, FieldRef};
 use crate::event::{Event, EventId, Family, Source, Stamp};
 use crate::index::{Hit, Hits, Index, IndexError, Search};
@@ -155,4 +156,23 @@ pub(crate) fn saved(id: &str, text: &str) -> SavedQuery {
 
 pub(crate) fn log_channel() -> BTreeMap<String, Channel> {
     BTreeMap::from([("log".to_owned(), Channel::Log)])
+}
+
+/// One alert and the query it names, which is this text; nothing is collected.
+pub(crate) fn config(alert: Alert, query: &str) -> Config {
+    Config {
+        file: None,
+        data: PathBuf::from("data"),
+        keys: PathBuf::from("keys"),
+        org: "example.org".to_owned(),
+        host: "web-1".to_owned(),
+        clock: Clock::System,
+        sources: Vec::new(),
+        queries: BTreeMap::from([(alert.query.clone(), saved(&alert.query, query))]),
+        alerts: BTreeMap::from([(alert.id.clone(), alert)]),
+        channels: log_channel(),
+        stale_after: minutes(5),
+        files: Vec::new(),
+        warnings: Vec::new(),
+    }
 }

@@ -70,40 +70,8 @@ struct Ending;
 
 impl Watcher {
     /// Evaluates what is due until it is time to stop.
-    pub(super) async fn follow(self, mut stop: watch::Receiver<bool>) {
-        let mut desk = self.desk(Tries::PATIENT);
-        let mut wake = Instant::now() + START_AFTER.min(desk.until_due());
-        let mut which = Which::All;
-        let mut retries = 0;
-        loop {
-            let worked = tokio::select! {
-                () = stopped(&mut stop) => break,
-                delivered = desk.outbox.next() => desk.note(&delivered).await,
-                () = sleep_until(wake) => match desk.round(which, patience(retries)).await {
-                    Ok(true) => {
-                        retries += 1;
-                        wake = Instant::now() + RETRY_AFTER;
-                        Ok(())
-                    }
-                    Ok(false) => {
-                        retries = 0;
-                        which = if desk.clock.is_replay() { Which::All } else { Which::Due };
-                        wake = Instant::now() + desk.until_due();
-                        Ok(())
-                    }
-                    Err(ending) => Err(ending),
-                },
-            };
-            if let Err(Ending) = worked {
-                return;
-            }
-        }
-        // An error means that the writer has ended before: those slots are judged again.
-        let now = desk.clock.now();
-        let held = desk.engine.as_mut().map(|engine| engine.flush(now)).unwrap_or_default();
-        if desk.order(held).await.is_ok() {
-            desk.finish_messages().await;
-        }
+    pub(super) async fn follow(self, stop: watch::Receiver<bool>) {
+        self.desk(Tries::PATIENT).follow(stop).await;
     }
 
     /// Evaluates every alert once, after all was collected.
@@ -112,22 +80,7 @@ impl Watcher {
             return Watched::default();
         }
         self.wait_for_index().await;
-        let mut desk = self.desk(Tries::BRIEF);
-        let mut retries = 0;
-        loop {
-            match desk.round(Which::All, patience(retries)).await {
-                Ok(true) => {
-                    retries += 1;
-                    sleep(RETRY_AFTER).await;
-                }
-                Ok(false) => break,
-                Err(Ending) => return Watched::default(),
-            }
-        }
-        if timeout(ONCE_MESSAGES, desk.finish_messages()).await.is_err() {
-            warn!("Messages are still on their way; the next start sends them.");
-        }
-        desk.watched().await
+        self.desk(Tries::BRIEF).once().await
     }
 
     /// Searches work without, but go through what the index lacks.
@@ -142,17 +95,7 @@ impl Watcher {
 
     fn desk(self, tries: Tries) -> Desk {
         let index = Searcher::open(&self.config.data, self.trail);
-        let config = Arc::new(self.config);
-        Desk {
-            clock: config.clock,
-            outbox: Outbox::start(&config.channels, tries),
-            engine: Some(Engine::new(config, self.alerts)),
-            index: Arc::new(index),
-            orders: self.orders,
-            said: BTreeSet::new(),
-            sent: 0,
-            failed: 0,
-        }
+        Desk::new(self.config, self.alerts, Arc::new(index), self.orders, tries)
     }
 }
 
@@ -168,7 +111,7 @@ fn patience(retries: u32) -> Patience {
 /// Everything that a round needs.
 struct Desk {
     clock: Clock,
-    /// None while a thread has it, and for good after it panicked.
+    /// None while a thread has it, and for good after it panicked or could not be stored.
     engine: Option<Engine>,
     index: Arc<dyn Index>,
     orders: mpsc::Sender<Order>,
@@ -180,6 +123,73 @@ struct Desk {
 }
 
 impl Desk {
+    fn new(config: Config, alerts: Memory, index: Arc<dyn Index>, orders: mpsc::Sender<Order>, tries: Tries) -> Self {
+        let config = Arc::new(config);
+        Self {
+            clock: config.clock,
+            outbox: Outbox::start(&config.channels, tries),
+            engine: Some(Engine::new(config, alerts)),
+            index,
+            orders,
+            said: BTreeSet::new(),
+            sent: 0,
+            failed: 0,
+        }
+    }
+
+    async fn follow(mut self, mut stop: watch::Receiver<bool>) {
+        let mut wake = Instant::now() + START_AFTER.min(self.until_due());
+        let mut which = Which::All;
+        let mut retries = 0;
+        loop {
+            let worked = tokio::select! {
+                () = stopped(&mut stop) => break,
+                delivered = self.outbox.next() => self.note(&delivered).await,
+                () = sleep_until(wake) => match self.round(which, patience(retries)).await {
+                    Ok(true) => {
+                        retries += 1;
+                        wake = Instant::now() + RETRY_AFTER;
+                        Ok(())
+                    }
+                    Ok(false) => {
+                        retries = 0;
+                        which = if self.clock.is_replay() { Which::All } else { Which::Due };
+                        wake = Instant::now() + self.until_due();
+                        Ok(())
+                    }
+                    Err(ending) => Err(ending),
+                },
+            };
+            if let Err(Ending) = worked {
+                return;
+            }
+        }
+        // An error means that the writer has ended before: those slots are judged again.
+        let now = self.clock.now();
+        let held = self.engine.as_mut().map(|engine| engine.flush(now)).unwrap_or_default();
+        if self.order(held).await.is_ok() {
+            self.finish_messages().await;
+        }
+    }
+
+    async fn once(mut self) -> Watched {
+        let mut retries = 0;
+        loop {
+            match self.round(Which::All, patience(retries)).await {
+                Ok(true) => {
+                    retries += 1;
+                    sleep(RETRY_AFTER).await;
+                }
+                Ok(false) => break,
+                Err(Ending) => return Watched::default(),
+            }
+        }
+        if timeout(ONCE_MESSAGES, self.finish_messages()).await.is_err() {
+            warn!("Messages are still on their way; the next start sends them.");
+        }
+        self.watched().await
+    }
+
     fn until_due(&self) -> Duration {
         if self.clock.is_replay() {
             return REPLAY_EVERY;
@@ -235,13 +245,18 @@ impl Desk {
     }
 
     /// Returns when the events are durable.
-    async fn order(&self, events: Vec<Event>) -> Result<(), Ending> {
+    async fn order(&mut self, events: Vec<Event>) -> Result<(), Ending> {
         if events.is_empty() {
             return Ok(());
         }
         let (done, durable) = oneshot::channel();
-        self.orders.send(Order { events, done }).await.map_err(|_| Ending)?;
-        durable.await.map_err(|_| Ending)
+        let is_taken = self.orders.send(Order { events, done }).await.is_ok();
+        if is_taken && durable.await.is_ok() {
+            return Ok(());
+        }
+        // It goes by what was not stored: nobody may be told of that.
+        self.engine = None;
+        Err(Ending)
     }
 
     /// Stores what became of a message.
@@ -280,3 +295,6 @@ impl Desk {
         Watched { alerts, sent: self.sent, failed: self.failed, unsent }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,9 +34,10 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let mut answers = answers.to_vec().into_iter();
+        let answers = answers.to_vec();
         let kept = Arc::clone(&requests);
         tokio::spawn(async move {
+            let mut answers = answers.into_iter();
             let mut silent = Vec::new();
             loop {
                 let (mut stream, _) = listener.accept().await.expect("a connection");
