@@ -6,6 +6,9 @@ use crate::index::Index;
 
 use super::track::{SIGHTS_MAX, Step, Track};
 
+/// How many slots can be replayed: three months of every minute.
+pub const SLOTS_MAX: usize = 150_000;
+
 /// A change of state that would have been.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fired {
@@ -32,7 +35,8 @@ pub struct History {
     pub complete_to: u64,
 }
 
-/// Judges slots as if every event had come in at its time; slots come oldest first.
+/// Judges slots as if every event had come in at its time; slots come oldest first, as
+/// `alert.schedule.slots_between(since, until, SLOTS_MAX)` gives them.
 pub fn replay(question: &Question<'_>, index: &dyn Index, slots: &[Stamp]) -> Result<History, Unknown> {
     let mut track = Track::new(question, None, None);
     let complete_to = sweep(question, index, slots, None, &mut |at| track.take(&at))?;

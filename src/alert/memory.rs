@@ -28,7 +28,7 @@ pub struct Recall {
     /// Since when the state is not known, if it is not.
     pub(super) doubt: Option<Doubt>,
     /// Those that are not OK.
-    pub(super) groups: BTreeMap<Key, Standing>,
+    pub(super) groups: BTreeMap<Key, Firing>,
     /// Messages that some channel has neither taken nor finally refused.
     pub(super) unsent: BTreeMap<Stamp, Unsent>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Doubt {
 
 /// A group that is not OK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Standing {
+pub(super) struct Firing {
     pub(super) state: State,
     pub(super) since: Stamp,
     /// As of `since`.
@@ -79,7 +79,7 @@ pub(super) struct Unsent {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Restated {
     Judged(Judged, Option<Doubt>),
-    Standing(Group, Standing),
+    Firing(Group, Firing),
     /// The n-th change of a message.
     Unsent {
         n: usize,
@@ -166,13 +166,13 @@ impl Recall {
             }
         } else if !change.over {
             let was_told = self.groups.get(&change.group).is_some_and(|before| before.is_told);
-            let standing = Standing {
+            let firing = Firing {
                 state: change.to,
                 since: change.slot,
                 value: change.value,
                 is_told: was_told || change.message.is_some(),
             };
-            self.groups.insert(change.group.clone(), standing);
+            self.groups.insert(change.group.clone(), firing);
         }
         if let Some(message) = change.message.filter(|_| !change.notify.is_empty()) {
             let unsent = self.unsent.entry(message).or_default();
@@ -193,9 +193,8 @@ impl Recall {
 
     fn parts(&self) -> Vec<Restated> {
         let mut parts = vec![Restated::Judged(self.judged.clone(), self.doubt.clone())];
-        let standing =
-            |(group, standing): (&Key, &Standing)| Restated::Standing(Group { group: group.clone() }, *standing);
-        parts.extend(self.groups.iter().map(standing));
+        let firing = |(group, firing): (&Key, &Firing)| Restated::Firing(Group { group: group.clone() }, *firing);
+        parts.extend(self.groups.iter().map(firing));
         for unsent in self.unsent.values() {
             let part = |(n, change): (usize, &Change)| Restated::Unsent {
                 n,
@@ -211,7 +210,7 @@ impl Recall {
     fn restate(&mut self, part: Restated) {
         match part {
             Restated::Judged(judged, doubt) => (self.judged, self.doubt) = (judged, doubt),
-            Restated::Standing(Group { group }, standing) => drop(self.groups.insert(group, standing)),
+            Restated::Firing(Group { group }, firing) => drop(self.groups.insert(group, firing)),
             Restated::Unsent { n, left, change } => {
                 let Some(message) = change.message else { return };
                 let unsent = self.unsent.entry(message).or_default();

@@ -26,6 +26,9 @@ const AHEAD: TimeDelta = TimeDelta::minutes(10);
 /// How often the slots are judged again because of what came in meanwhile.
 const TRIES: usize = 3;
 
+/// For how many slots a state lasted is counted so far.
+const OCCURRENCES_MAX: usize = 1_000;
+
 /// For how long equal verdicts share one event.
 const SHARED: TimeDelta = TimeDelta::hours(1);
 
@@ -378,8 +381,8 @@ impl Round<'_> {
     /// How many slots there were from one to before another.
     fn occurrences(&self, since: Stamp, slot: Stamp) -> u64 {
         let instant = TimeDelta::microseconds(1);
-        let slots = self.question.alert.schedule.slots_between(since.minus(instant), slot.minus(instant), SLOTS_MAX);
-        slots.slots.len() as u64
+        let (after, until) = (since.minus(instant), slot.minus(instant));
+        self.question.alert.schedule.slots_between(after, until, OCCURRENCES_MAX).slots.len() as u64
     }
 
     /// The verdicts of new slots; equal ones that follow each other share an hour.
@@ -468,5 +471,6 @@ fn extend(run: &mut Evaluated, by: &Evaluated) {
 
 fn says_same(a: &Evaluated, b: &Evaluated) -> bool {
     let said = |evaluated: &Evaluated| (evaluated.state, evaluated.value, evaluated.firing, evaluated.supersedes);
-    said(a) == said(b) && a.definition == b.definition && a.reason == b.reason
+    // Why it is not known may be told in other words each time.
+    said(a) == said(b) && a.definition == b.definition
 }

@@ -1,6 +1,6 @@
 //! Alerts over a trail in memory: what is stated, what is told, and what a restart goes on with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -289,6 +289,19 @@ fn what_is_late_and_over_is_told_once() {
 }
 
 #[test]
+fn a_query_that_asks_for_the_time_finds_what_is_late_too() {
+    let mut bench = Bench::asking(alert(), "what.action:sshd.refused AND when:>=now-10m");
+    for now in ["12:00", "12:05", "12:10"] {
+        bench.round(now);
+    }
+    bench.add("12:04", "mallory");
+    let events = bench.round("12:15");
+    assert_eq!(told(&events), ["12:05 OK>CRITICAL 1 late told", "12:15 CRITICAL>OK 0 told"]);
+    bench.restart();
+    assert_eq!(bench.round("12:15"), []);
+}
+
+#[test]
 fn slots_that_were_never_due_do_not_become_so() {
     let mut bench = Bench::new(alert());
     bench.round("12:00");
@@ -565,6 +578,56 @@ fn the_past_can_be_replayed() {
     assert_eq!((history.slots, history.fired), (48, 6));
 }
 
+#[test]
+fn a_damaged_statement_does_no_harm() {
+    let mut bench = Bench::new(Alert { by: vec![bench::field("who.name")], ..alert() });
+    bench.add("11:58", "mallory");
+    let events = bench.round("12:00");
+    let restated = bench.engine.memory().restated(at("12:01"));
+    for event in events.iter().chain(&restated) {
+        let line = event::encode(&mut event.clone()).0;
+        for place in 0..line.len() {
+            let mut damaged = line.clone();
+            damaged[place] ^= 1;
+            Memory::default().fold_line(&damaged);
+            Memory::default().fold_line(&damaged[..place]);
+        }
+    }
+}
+
+/// Every name in a document, with its path.
+fn names(json: &serde_json::Value, path: &str, names: &mut BTreeSet<String>) {
+    match json {
+        serde_json::Value::Object(map) => {
+            for (name, value) in map {
+                names.insert(format!("{path}.{name}"));
+                self::names(value, &format!("{path}.{name}"), names);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| self::names(item, path, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_is_the_one_in_the_manual() {
+    let manual = include_str!("../../docs/alerts.md");
+    let (_, rest) = manual.split_once("```json\n").expect("a document");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let mut described = BTreeSet::new();
+    names(&serde_json::from_str(text).expect("JSON"), "", &mut described);
+
+    let mut bench = Bench::new(Alert { by: vec![bench::field("who.ip")], limits: limits(1, 3), ..alert() });
+    let mut hit = with_ip(event("11:58", "sshd.refused", "root"), "203.0.113.7");
+    hit.place.host = Some("web-1".to_owned());
+    bench.trail.push(hit);
+    bench.round("12:00");
+    let message = bench.engine.messages(at("12:00")).remove(0);
+    let mut sent = BTreeSet::new();
+    names(&serde_json::from_str(&message.json()).expect("JSON"), "", &mut sent);
+    assert_eq!(described, sent);
+}
+
 /// A trail to which an event is added while it is being asked.
 struct Racing<'t> {
     trail: std::sync::Mutex<&'t mut Trail>,
@@ -711,8 +774,8 @@ proptest! {
         prop_assert_eq!(said, truth);
 
         // Who fires now is known, and whoever fired at some time was told of.
-        let mut fired = std::collections::BTreeSet::new();
-        let mut firing = std::collections::BTreeMap::new();
+        let mut fired = BTreeSet::new();
+        let mut firing = BTreeMap::new();
         crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
             let levels = at.now.levels().filter(|(_, level)| level.state != State::Ok);
             firing = levels.map(|(key, level)| (key.clone(), level.state)).collect();
