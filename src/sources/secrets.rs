@@ -26,10 +26,32 @@ pub const PLACEHOLDER: &str = "[REDACTED]";
 
 /// The record without its secrets; borrowed if it holds none.
 pub fn redact(record: &[u8]) -> Cow<'_, [u8]> {
-    let Some(secrets) = Secrets::of(record) else { return Cow::Borrowed(record) };
+    match may_hold_secrets(record) {
+        true => replace(record),
+        false => Cow::Borrowed(record),
+    }
+}
+
+/// The same for a field of an event whose record held a secret. A field may begin where only the rest of the
+/// record would show that it is worth a look.
+pub fn redact_text(text: &mut String) {
+    if let Cow::Owned(clean) = replace(text.as_bytes()) {
+        *text = String::from_utf8_lossy(&clean).into_owned();
+    }
+}
+
+/// Most lines hold no assignment, no address, no command in brackets or of doas, no option and no header:
+/// they are not looked at word by word.
+fn may_hold_secrets(record: &[u8]) -> bool {
+    static SIGNS: LazyLock<[Finder<'static>; 4]> =
+        LazyLock::new(|| [" -", "earer ", "uthorization:", " ran command "].map(Finder::new));
+    memchr::memchr3(b'=', b'@', b'(', record).is_some() || SIGNS.iter().any(|sign| sign.find(record).is_some())
+}
+
+fn replace(record: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
     let mut kept = 0;
-    for found in secrets {
+    for found in Secrets::of(record) {
         let Some(before) = record.get(kept..found.start).filter(|_| found.start < found.end) else { continue };
         out.extend_from_slice(before);
         out.extend_from_slice(PLACEHOLDER.as_bytes());
@@ -49,7 +71,6 @@ struct Secrets<'a> {
     /// What the word before says of the next one.
     next: Next,
     program: Program,
-    has_options: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,17 +106,8 @@ enum Program {
 }
 
 impl<'a> Secrets<'a> {
-    /// `None` if nothing in the record can be a secret. Most lines hold no assignment, no address, no command
-    /// in brackets or of doas, no option and no header: they are not looked at word by word.
-    fn of(record: &'a [u8]) -> Option<Self> {
-        static OPTION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" -"));
-        static OTHERS: LazyLock<[Finder<'static>; 3]> =
-            LazyLock::new(|| ["earer ", "uthorization:", " ran command "].map(Finder::new));
-        let has_options = OPTION.find(record).is_some();
-        let is_worth = has_options
-            || memchr::memchr3(b'=', b'@', b'(', record).is_some()
-            || OTHERS.iter().any(|other| other.find(record).is_some());
-        is_worth.then_some(Self { record, at: 0, next: Next::Anything, program: Program::Other, has_options })
+    fn of(record: &'a [u8]) -> Self {
+        Self { record, at: 0, next: Next::Anything, program: Program::Other }
     }
 
     /// The place of the next word, and what is in it.
@@ -149,25 +161,25 @@ impl<'a> Secrets<'a> {
             // Only the value's own quote ends before the word does.
             return (start < word.len()).then_some(start).or_else(|| self.expect(Next::Secret));
         }
-        if self.has_options {
-            self.see_program(word);
-        }
+        self.see_program(word);
         let bare = trim_quotes(word);
         match bare {
             [b'-', rest @ ..] => self.option(word, rest),
             [.., b':'] => {
                 let name = bare.get(..bare.len() - 1)?;
-                if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") {
-                    return self.expect(Next::Credential);
+                match name {
+                    _ if is_authorization(name) => self.expect(Next::Credential),
+                    _ if is_secret_header(name) => self.expect(Next::Secret),
+                    _ => None,
                 }
-                is_secret_header(name).then(|| self.expect(Next::Secret)).flatten()
             }
+            [b'p', b'a', b's', b's', b':', _, ..] => Some(word.len() - word.strip_prefix(b"pass:")?.len()),
             _ if bare.eq_ignore_ascii_case(b"aws_secret_access_key")
                 || bare.eq_ignore_ascii_case(b"aws_session_token") =>
             {
                 self.expect(Next::Secret)
             }
-            b"Bearer" => self.expect(Next::Secret),
+            b"Bearer" | b"bearer" => self.expect(Next::Secret),
             _ => token(word),
         }
     }
@@ -185,6 +197,8 @@ impl<'a> Secrets<'a> {
             (Program::Sshpass, [b'p', ..]) => attached(2),
             (Program::Curl, b"u" | b"-user" | b"U" | b"-proxy-user") => self.expect(Next::UserAndSecret),
             (Program::Curl, [b'u' | b'U', user @ ..]) => Some(memchr::memchr(b':', user)? + 3),
+            // One of several letters: `-su`.
+            (Program::Curl, [letter, .., b'u']) if *letter != b'-' => self.expect(Next::UserAndSecret),
             _ => is_secret_name(rest).then(|| self.expect(Next::Secret)).flatten(),
         }
     }
@@ -251,7 +265,12 @@ fn is_syntax(word: &[u8]) -> bool {
     matches!(word, [b'-', ..] | b";" | b"|" | b"||" | b"&&" | b"&" | b">" | b"<" | b"]" | b")")
 }
 
+fn is_authorization(name: &[u8]) -> bool {
+    [b"authorization".as_slice(), b"proxy-authorization"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn is_scheme(word: &[u8]) -> bool {
+    let word = trim_quotes(word);
     ["bearer", "basic", "token", "digest", "negotiate", "aws4-hmac-sha256", "apikey"]
         .iter()
         .any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
@@ -399,6 +418,9 @@ mod tests {
         check("x --password --user=bob", "x --password --user=bob");
         check("x --token\thunter2\r", "x --token\t§\r");
         check("curl -H Authorization: Bearer abc.def https://h/", "curl -H Authorization: Bearer § https://h/");
+        check("curl -H Authorization:\\ Bearer\\ abc\\ x", "curl -H Authorization:\\ Bearer\\ §\\ x");
+        check("openssl x -passin pass:abc -y", "openssl x -passin pass:§ -y");
+        check("curl -su bob:pw https://h/", "curl -su bob:§ https://h/");
         check("curl -H 'Authorization: Basic abc'", "curl -H 'Authorization: Basic §");
         check("curl -H X-Api-Key: abc -v", "curl -H X-Api-Key: § -v");
         check("curl -H X-Vault-Token:abc -v", "curl -H X-Vault-Token:§ -v");

@@ -47,7 +47,7 @@ fn reader(program: &str) -> Option<Reader> {
     Some(match program {
         "sshd" | "sshd-session" | "sshd-auth" => sshd::read,
         "sudo" => sudo::read,
-        "CRON" | "CROND" | "cron" | "crond" | "crontab" | "/USR/SBIN/CRON" | "anacron" => cron::read,
+        "CRON" | "CROND" | "cron" | "crond" | "crontab" | "anacron" => cron::read,
         "systemd-logind" | "elogind-daemon" => logind::read,
         "su" => su::read,
         "useradd" | "usermod" | "userdel" | "newusers" | "passwd" | "chpasswd" | "chage" | "chfn" | "chsh" => {
@@ -62,6 +62,13 @@ fn reader(program: &str) -> Option<Reader> {
         "dropbear" => login::dropbear,
         _ => return None,
     })
+}
+
+/// Whether the message may quote a command. Those of PAM, sshd and the like quote names that strangers typed.
+pub(super) fn has_command(header: &Header<'_>) -> bool {
+    let quotes = |name| matches!(name, "sudo" | "CRON" | "CROND" | "cron" | "crond" | "pkexec" | "doas" | "polkitd");
+    let Some((name, _)) = header.program.map(with_module) else { return true };
+    !is_of_auth(header) || quotes(name) && !header.message.starts_with("pam_")
 }
 
 /// Whether an auth log is where a line like this is found.

@@ -29,6 +29,8 @@ mod when;
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::ids::Ids;
 use super::lines::{Line, Lines, Part};
 use super::plain::UNPARSED;
@@ -79,17 +81,27 @@ impl Records {
         if line.part == Part::Whole && line.bytes.trim_ascii().is_empty() {
             return None;
         }
-        let record = secrets::redact(line.bytes);
-        let id = self.ids.next(line.pos, &record);
-        let source = self.stream.source(line.pos, line.next);
-        let text = match std::str::from_utf8(&record) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(&record),
-        };
+        let text = readable(line.bytes);
         let header = match line.part {
             Part::Whole | Part::First => header::read(text.trim_end_matches('\r')),
             Part::Later => None,
         };
+        // What strangers type is no command; looked at as one, it could hide the words around it.
+        let has_command = !matches!((&header, line.part), (Some(header), Part::Whole) if !message::has_command(header));
+        let record = if has_command { secrets::redact(line.bytes) } else { Cow::Borrowed(line.bytes) };
+        let mut event = self.told(line, &record, header, observed);
+        if let Cow::Owned(_) = record {
+            without_secrets(&mut event);
+            event.tag(tag::REDACTED);
+        }
+        Some(event)
+    }
+
+    /// The event of a line: its id and `raw` are those of the record without secrets, its fields are read from
+    /// the line as it was written, so that no placeholder changes what they mean.
+    fn told(&mut self, line: Line<'_>, record: &[u8], header: Option<Header<'_>>, observed: Stamp) -> Event {
+        let id = self.ids.next(line.pos, record);
+        let source = self.stream.source(line.pos, line.next);
         let mut event = Event::new(id, UNPARSED, observed, observed, source);
         self.date(&mut event, header.as_ref());
         if let Some(header) = &header {
@@ -104,11 +116,8 @@ impl Records {
             (_, Part::Whole) => {}
             (_, Part::First | Part::Later) => event.tag(tag::LINE_PIECE),
         }
-        if let Cow::Owned(_) = record {
-            event.tag(tag::REDACTED);
-        }
-        event.keep_raw(&record);
-        Some(event)
+        event.keep_raw(record);
+        event
     }
 
     /// A line without a stamp was written with or after the line before it.
@@ -127,6 +136,26 @@ impl Records {
             }
         }
         event.judge_when();
+    }
+}
+
+fn readable(record: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(record) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(record),
+    }
+}
+
+/// Every field that a command, or a part of one, may have gone to.
+fn without_secrets(event: &mut Event) {
+    let Event { what, place, reason, detail, .. } = event;
+    let fields = [&mut what.command, &mut what.object, &mut place.cwd, reason];
+    fields.into_iter().flatten().for_each(secrets::redact_text);
+    let details = detail.values_mut().filter_map(Value::as_object_mut).flat_map(|auth| auth.values_mut());
+    for value in details {
+        if let Value::String(text) = value {
+            secrets::redact_text(text);
+        }
     }
 }
 
@@ -180,18 +209,55 @@ mod tests {
         assert!(!is_auth(b"\0\xff\n{\"Records\":[]}\n"));
     }
 
+    fn events(input: &[u8]) -> Vec<Event> {
+        let observed = Stamp::from_unix(1_795_176_000, 0);
+        let mut decoder = Syslog::new(stream(Family::Auth));
+        let mut events = Vec::new();
+        decoder.push(input, observed, &mut events);
+        decoder.finish(observed, &mut events);
+        events
+    }
+
+    #[test]
+    fn a_secret_is_nowhere_in_the_event_of_a_command() {
+        let commands = [
+            "/bin/x --password=hunter2",
+            "/bin/x --password hunter2 -v",
+            "/usr/bin/mysql -phunter2 app",
+            "/bin/env TOKEN=hunter2 x",
+            "/usr/bin/curl -u bob:hunter2 https://h/",
+            "/usr/bin/curl -H Authorization: Bearer hunter2",
+            "/usr/bin/git clone https://bob:hunter2@h/r",
+            "SECRET=hunter2",
+        ];
+        let carriers = [
+            "sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=§",
+            "sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; ENV=§ ; COMMAND=/bin/x",
+            "sudo:    alice : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=§",
+            "sudo:    alice : (command continued) §",
+            "CRON[1]: (bob) CMD (§)",
+            "pkexec[1]: alice: Executing command [USER=root] [TTY=x] [CWD=/] [COMMAND=§]",
+            "doas: alice ran command § as root from /",
+            "polkitd[1]: Operator of unix-session:5 successfully authenticated as unix-user:root to gain ONE-SHOT \
+             authorization for action a.b for unix-process:7:1 [§] (owned by unix-user:alice)",
+            "backup[1]: §",
+        ];
+        for (carrier, command) in carriers.iter().flat_map(|carrier| commands.map(|command| (carrier, command))) {
+            let line = format!("Nov 20 10:11:12 web-1 {}\n", carrier.replace('§', command));
+            let events = events(line.as_bytes());
+            let text = serde_json::to_string(&events).expect("events");
+            assert!(!text.contains("hunter2") && text.contains(tag::REDACTED), "{line}{text}");
+            assert!(carrier.starts_with("backup") || events[0].what.action != UNPARSED, "{line}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn every_line_of_garbage_is_an_event(input in prop::collection::vec(any::<u8>(), 0..400)) {
-            let observed = Stamp::from_unix(1_795_176_000, 0);
-            let mut decoder = Syslog::new(stream(Family::Auth));
-            let mut events = Vec::new();
-            decoder.push(&input, observed, &mut events);
-            decoder.finish(observed, &mut events);
             let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
-            prop_assert_eq!(events.len(), lines);
+            prop_assert_eq!(events(&input).len(), lines);
         }
     }
 }

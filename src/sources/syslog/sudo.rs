@@ -16,11 +16,11 @@ use crate::event::Outcome;
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let message = message.trim_start_matches(' ');
-    // What sudo says of itself names nobody.
-    if ["unable to ", "pam_", "error"].iter().any(|start| message.starts_with(start)) {
-        return Some(Reading { reason: Some(message), ..Reading::of("sudo.error", PROCESS) });
-    }
-    let (user, rest) = message.split_once(" : ")?;
+    let Some((user, rest)) = message.split_once(" : ").filter(|(user, _)| !user.starts_with("unable to ")) else {
+        // What sudo says of itself names nobody.
+        let is_known = ["unable to ", "pam_", "error"].iter().any(|start| message.starts_with(start));
+        return is_known.then(|| Reading { reason: Some(message), ..Reading::of("sudo.error", PROCESS) });
+    };
     if let Some(command) = rest.strip_prefix("(command continued) ") {
         let reading = Reading::of("sudo.continued", PROCESS);
         return Some(Reading { user: Some(user), command: Some(command), ..reading });
