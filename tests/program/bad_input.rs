@@ -138,8 +138,7 @@ fn a_wtmp_that_was_cut_gives_its_whole_records() {
     let whole = fs::read(example).expect("the example");
     place.write("wtmp", &whole[..whole.len() - 100]);
     let said = place.run(&["decode", "--type", "wtmp", "wtmp"]);
-    let events: Vec<Event> =
-        said.out.lines().map(|line| Event::decode(line.as_bytes()).expect("an event")).collect();
+    let events: Vec<Event> = said.out.lines().map(|line| Event::decode(line.as_bytes()).expect("an event")).collect();
     assert_eq!(events.len(), whole.len() / 384);
     let (rest, records) = events.split_last().expect("events");
     assert!(records.iter().all(|event| event.what.action != "unparsed"));

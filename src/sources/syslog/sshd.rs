@@ -96,6 +96,10 @@ fn origin(text: &str) -> Option<Option<(Remote<'_>, Option<&str>)>> {
     if let Some((head, extra)) = before_plain_key(text) {
         return Some(Some((remote::from_host_port(head)?, Some(extra))));
     }
+    // Protocol 1 had no name of its own.
+    if let Some(remote) = remote::from_host_port(text) {
+        return Some(Some((remote, None)));
+    }
     // Certificates and hosts bring free text of their own: only a single reading counts.
     let mut cuts = text.match_indices(MARK).filter_map(|(at, _)| {
         let remote = remote::from_host_port(text.get(..at)?)?;
