@@ -6,13 +6,16 @@ use std::process::ExitCode;
 
 use clap::ArgGroup;
 
-use super::query::nearest;
+use super::alert::question;
 use super::settings::Place;
+use crate::alert::{Memory, Recall};
 use crate::check::status::FILE_NAME;
 use crate::check::{self, Finding, Freshness, Question, State, Status};
 use crate::config::Config;
-use crate::event::escape;
+use crate::event::{Stamp, escape};
 use crate::index::embedded::Searcher;
+use crate::index::{Index, Search};
+use crate::query::Query;
 use crate::trail::Reader;
 
 /// Evaluate an alert for the window that ends now; one line, and an exit code for monitoring
@@ -30,6 +33,9 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
 }
+
+/// Of the alert's own events the newest: they say what its state is.
+const EVENTS_READ: usize = 200;
 
 impl Args {
     /// Whatever goes wrong on the way is an answer: UNKNOWN.
@@ -54,7 +60,8 @@ impl Args {
             && !self.all
         {
             let finding = ask(question);
-            return Ok((finding.state(), check::line(question, &finding, None)));
+            let since = since(question, finding.state(), &index).unwrap_or_default();
+            return Ok((finding.state(), check::line(question, &finding, since)));
         }
         let mut found: Vec<(Question<'_>, Finding)> = Vec::new();
         for question in questions {
@@ -70,18 +77,24 @@ impl Args {
     }
 
     fn questions<'c>(&self, config: &'c Config) -> anyhow::Result<Vec<Question<'c>>> {
-        let all =
-            config.alerts.values().filter_map(|alert| Some(Question::new(alert, config.queries.get(&alert.query)?)));
-        let Some(name) = &self.name else { return Ok(all.collect()) };
-        let one: Vec<Question<'_>> = all.filter(|question| question.alert.id == *name).collect();
-        match one.is_empty() {
-            true => anyhow::bail!(
-                "no alert \"{name}\"{}; `whodid alert list` lists them",
-                nearest(name, config.alerts.keys())
-            ),
-            false => Ok(one),
+        match &self.name {
+            Some(id) => Ok(vec![question(config, id)?]),
+            None => config.alerts.keys().map(|id| question(config, id)).collect(),
         }
     }
+}
+
+/// Since when the trail says that the alert is in this state.
+fn since(question: &Question<'_>, state: State, index: &dyn Index) -> anyhow::Result<Option<Stamp>> {
+    let id = question.alert.id.replace(['\\', '"'], "?");
+    let told = format!("source.kind:whodid AND what.action:alert.* AND what.object:\"{id}\"");
+    let mut memory = Memory::default();
+    let hits = index.search(&Search::all(Query::parse(&told)?.at(Stamp::from_unix(0, 0))), EVENTS_READ)?;
+    let mut newest = hits.newest;
+    newest.sort_by_key(|hit| hit.seq);
+    newest.iter().for_each(|hit| memory.fold(&hit.event));
+    let recorded = memory.of(&question.alert.id).map(Recall::state);
+    Ok(recorded.filter(|(recorded, _)| *recorded == state).and_then(|(_, since)| since))
 }
 
 /// None where `whodid run` has not been yet.

@@ -7,6 +7,7 @@
 //! Exit codes: 0 done, 1 not done, 2 wrong usage. `check` has those of Nagios ([`crate::check::State`]),
 //! `trail verify` its own ([`crate::trail::Exit`]).
 
+mod alert;
 mod check;
 mod completions;
 mod config;
@@ -89,6 +90,7 @@ enum Command {
     Search(search::Args),
     Check(check::Args),
     Query(query::Args),
+    Alert(alert::Args),
     Trail(trail::Args),
     Index(index::Args),
     Config(config::Args),
@@ -160,6 +162,7 @@ impl Cli {
             Command::Search(args) => args.run(&place),
             Command::Check(args) => args.run(&place),
             Command::Query(args) => args.run(&place),
+            Command::Alert(args) => args.run(&place),
             Command::Trail(args) => args.run(&place),
             Command::Index(args) => args.run(&place),
             Command::Config(args) => args.run(&place),

@@ -63,7 +63,7 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
     let report = runtime.block_on(async { pipeline::run(plan, stop_on_signals()?).await.map_err(anyhow::Error::from) });
     drop(bar);
     let report = report?;
-    io::stdout().lock().write_all(summary::of(&config, &report, mode).as_bytes())?;
+    io::stdout().lock().write_all(summary::of(&config, &report).as_bytes())?;
     let failures = report.read.iter().flat_map(|source| &source.failures);
     refused.extend(failures.map(|failure| format!("{} {}", failure.origin, failure.problem)));
     for problem in &refused {

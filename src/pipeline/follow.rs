@@ -70,9 +70,12 @@ impl Follower {
     /// Waits until there is more to do and the pause is over; false when the trail's writer has ended.
     async fn wait(&mut self, pause: Duration) -> bool {
         let rested = sleep_until(Instant::now() + pause);
-        let mut ended = self.reached.clone();
+        let was_drained = self.reached.borrow().drained;
+        let (mut news, mut ended) = (self.reached.clone(), self.reached.clone());
         tokio::select! {
             () = rested => {}
+            // The alerts of one pass wait for it.
+            Ok(_) = news.wait_for(|reached| reached.drained), if !was_drained => {}
             () = until_ended(&mut ended) => return false,
         }
         self.reached.changed().await.is_ok()

@@ -129,9 +129,19 @@ impl Interval {
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Every(interval) => write!(f, "every {} s", interval.seconds),
+            Self::Every(interval) => write!(f, "every {interval}"),
             Self::Cron(cron) => cron.fmt(f),
         }
+    }
+}
+
+/// As it is configured, in the largest unit that gives a whole number: `90s`, `5m`, `1d`.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+        let whole = units.iter().find(|(_, size)| self.seconds % size == 0);
+        let (unit, size) = whole.unwrap_or(&("s", 1));
+        write!(f, "{}{unit}", self.seconds / size)
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Lines without their end, oldest first.
-pub struct AuthLog {
+pub(crate) struct AuthLog {
     random: u64,
     now: DateTime<Utc>,
     count: u64,
@@ -25,7 +25,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 impl AuthLog {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let now = DateTime::from_timestamp(1_793_491_200, 0).expect("1 November 2026");
         Self { random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, now, count: 0 }
     }
