@@ -4,6 +4,7 @@ mod agreement;
 mod cloudtrail_data;
 mod collect;
 mod config;
+mod docs;
 mod ecs;
 mod generate;
 mod index;
