@@ -151,6 +151,26 @@ impl Evaluated {
 }
 
 impl Change {
+    /// Of the alert itself, with nothing more to say of it.
+    pub(super) fn new(from: State, to: State, slot: Stamp) -> Self {
+        Self {
+            group: Key::Whole,
+            from,
+            to,
+            slot,
+            since: None,
+            occurrences: 0,
+            value: 0,
+            late: false,
+            over: false,
+            withheld: false,
+            reason: None,
+            rows: Vec::new(),
+            message: None,
+            notify: Vec::new(),
+        }
+    }
+
     pub(super) fn event(&self, alert: &str, now: Stamp) -> Event {
         let mut event = stated(action::ALERT_CHANGED, alert, now, self);
         event.reason.clone_from(&self.reason);

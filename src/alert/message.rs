@@ -64,27 +64,16 @@ impl Message {
     /// What is not OK, again.
     pub(super) fn reminder(question: &Question<'_>, config: &Config, recall: &Recall, now: Stamp) -> Self {
         let (state, _) = recall.state();
-        let still = |group: &Key, state: State, since: Stamp, value: u64, reason: Option<String>| Change {
-            group: group.clone(),
-            from: state,
-            to: state,
-            slot: recall.judged.last.unwrap_or(since),
-            since: Some(since),
-            occurrences: 0,
-            value,
-            late: false,
-            over: false,
-            withheld: false,
-            reason,
-            rows: Vec::new(),
-            message: Some(now),
-            notify: Vec::new(),
+        let still = |group: &Key, state: State, since: Stamp| {
+            let slot = recall.judged.last.unwrap_or(since);
+            Change { group: group.clone(), since: Some(since), ..Change::new(state, state, slot) }
         };
         let groups = recall.groups.iter();
         let mut changes: Vec<Change> =
-            groups.map(|(key, group)| still(key, group.state, group.since, group.value, None)).collect();
+            groups.map(|(key, group)| Change { value: group.value, ..still(key, group.state, group.since) }).collect();
         if let Some(doubt) = &recall.doubt {
-            changes.push(still(&Key::Whole, State::Unknown, doubt.since, 0, Some(doubt.reason.clone())));
+            let reason = Some(doubt.reason.clone());
+            changes.push(Change { reason, ..still(&Key::Whole, State::Unknown, doubt.since) });
         }
         let channels = question.alert.notify.iter().cloned().collect();
         let told = Told { id: now, kind: Kind::Reminder, state, worst: state, channels, changes };

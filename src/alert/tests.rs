@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use proptest::collection::vec;
-use proptest::prelude::*;
 
 use crate::check::bench::{self, Memory as Trail, at, event, limits, minutes, with_ip};
 use crate::check::{Key, State};
@@ -15,9 +13,12 @@ use crate::config::{Alert, Config};
 use crate::event::own::{self, action};
 use crate::event::{self, Event, Family, Stamp};
 use crate::index::{Hit, Hits, Index, IndexError, Search};
+use crate::schedule::Schedule;
 
 use super::change::Fact;
 use super::{Change, Engine, Evaluated, Kind, Memory, Patience, Told, Which};
+
+mod arrival;
 
 /// One alert, its trail, and whoever evaluates it.
 struct Bench {
@@ -248,7 +249,7 @@ fn there_is_an_end_to_what_is_made_up_for() {
     bench.round("2026-01-01T00:00:00Z");
     let evaluated = evaluated(&bench.round("2026-11-20T12:00:00Z"));
     let slots: u64 = evaluated.iter().map(|evaluated| evaluated.slots).sum();
-    assert_eq!(slots, super::round::SLOTS_MAX as u64);
+    assert_eq!(slots, 10_080);
     assert!(evaluated[0].cut && evaluated[1..].iter().all(|evaluated| !evaluated.cut));
 }
 
@@ -414,6 +415,37 @@ fn what_could_not_be_answered_is_unknown_and_stays_due() {
     assert_eq!(verdicts(&events), ["12:05-12:30 x6 CRITICAL 1", "12:35-12:40 x2 OK 0"]);
     bench.restart();
     assert_eq!(bench.state(), State::Ok);
+}
+
+#[test]
+fn an_answer_to_the_same_slot_ends_the_doubt() {
+    let mut bench = Bench::new(alert());
+    bench.round("12:00");
+    bench.trail.is_broken = true;
+    assert_eq!(told(&bench.round("12:01")), ["12:00 OK>UNKNOWN 0 told"]);
+    bench.restart();
+    bench.trail.is_broken = false;
+    let events = bench.round("12:02");
+    assert_eq!(told(&events), ["12:00 UNKNOWN>OK 0 told"]);
+    assert_eq!(verdicts(&events), NOTHING);
+    bench.restart();
+    assert_eq!(bench.round("12:03"), []);
+}
+
+#[test]
+fn there_is_an_end_to_what_is_late() {
+    let mut bench = Bench::new(Alert { schedule: Schedule::every(Duration::from_secs(1)).expect("valid"), ..alert() });
+    bench.round("08:00");
+    for minutes in 1..=240 {
+        bench.round(&at("08:00").plus(TimeDelta::minutes(minutes)).to_string());
+    }
+    for hour in 8..12 {
+        for minute in [1, 20, 40] {
+            bench.add(&format!("{hour:02}:{minute:02}"), "mallory");
+        }
+    }
+    let evaluated = evaluated(&bench.round("12:00:01"));
+    assert!(evaluated.iter().any(|evaluated| evaluated.cut && evaluated.supersedes.is_some()));
 }
 
 #[test]
@@ -711,85 +743,4 @@ fn a_group_with_an_endless_name_fits_into_the_trail() {
     assert_eq!(told(&bench.round("12:00")), ["12:00 OK>CRITICAL 1 all others told"]);
     bench.restart();
     assert_eq!(bench.round("12:00"), []);
-}
-
-/// An event of somebody, with when it happened and before which round it came in.
-#[derive(Debug, Clone)]
-struct Arrival {
-    minute: i64,
-    who: u8,
-    round: usize,
-}
-
-fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
-    let arrival = (0..360_i64, 0..3_u8, 0..ROUNDS).prop_map(|(minute, who, round)| Arrival { minute, who, round });
-    vec(arrival, 0..30)
-}
-
-const ROUNDS: usize = 12;
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whenever_events_come_in_every_slot_ends_with_its_true_verdict(
-        arrivals in arrivals(),
-        restarts in vec(any::<bool>(), ROUNDS),
-        is_grouped in any::<bool>(),
-    ) {
-        let by = if is_grouped { vec![bench::field("who.name")] } else { Vec::new() };
-        let mut bench = Bench::new(Alert { by, limits: limits(1, 3), ..alert() });
-        let begin = at("08:00");
-        let mut stated = bench.round("08:00");
-        for (round, restart) in restarts.iter().enumerate() {
-            for arrival in arrivals.iter().filter(|arrival| arrival.round == round) {
-                let when = begin.plus(TimeDelta::minutes(arrival.minute)).to_string();
-                bench.add(&when, &format!("user-{}", arrival.who));
-            }
-            if *restart {
-                bench.restart();
-            }
-            let now = begin.plus(TimeDelta::minutes(30 * (round as i64 + 1))).to_string();
-            stated.extend(bench.round(&now));
-            prop_assert!(bench.round(&now).is_empty(), "nothing is said twice");
-        }
-        let now = begin.plus(TimeDelta::minutes(30 * ROUNDS as i64));
-        stated.extend(bench.engine.flush(now));
-        let alert = &bench.config.alerts[ID];
-        let question = crate::check::Question::new(alert, &bench.config.queries[ID]);
-
-        let mut said = BTreeMap::new();
-        for evaluated in evaluated(&stated) {
-            let before = evaluated.from.unwrap_or(evaluated.slot).minus(TimeDelta::seconds(1));
-            for slot in alert.schedule.slots_between(before, evaluated.slot, 1_000).slots {
-                said.insert(slot, evaluated.verdict());
-            }
-        }
-        let slots: Vec<Stamp> = said.keys().copied().collect();
-        prop_assert_eq!(slots.len(), 12 * ROUNDS / 2 + 1, "every slot has a verdict");
-        let mut truth = BTreeMap::new();
-        crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
-            truth.insert(at.slot, Some(at.now.verdict()));
-        }).expect("answered");
-        prop_assert_eq!(said, truth);
-
-        // Who fires now is known, and whoever fired at some time was told of.
-        let mut fired = BTreeSet::new();
-        let mut firing = BTreeMap::new();
-        crate::check::sweep(&question, &bench.trail, &slots, None, &mut |at| {
-            let levels = at.now.levels().filter(|(_, level)| level.state != State::Ok);
-            firing = levels.map(|(key, level)| (key.clone(), level.state)).collect();
-            fired.extend(firing.iter().map(|(key, state)| (key.clone(), *state)));
-        }).expect("answered");
-        let memory = bench.engine.memory().of(ID).expect("evaluated");
-        let known: BTreeMap<Key, State> =
-            memory.groups.iter().map(|(key, standing)| (key.clone(), standing.state)).collect();
-        prop_assert_eq!(known, firing);
-        let worst_told = |key: &Key| {
-            changes(&stated).iter().filter(|change| change.group == *key).map(|change| change.to).max()
-        };
-        for (key, state) in fired {
-            prop_assert!(worst_told(&key) >= Some(state), "{} was {}", key, state);
-        }
-    }
 }
