@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use whodid::event::Event;
 
+mod alerts;
 mod bad_input;
 mod doubles;
 mod kills;
