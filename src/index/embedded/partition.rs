@@ -52,6 +52,11 @@ impl Partition {
         Ok(Ok(Self { searcher, complete_to, held, end }))
     }
 
+    /// Whether it holds anything at a place of the trail or later.
+    pub(super) fn reaches(&self, first: u64) -> bool {
+        self.end > first
+    }
+
     /// Offers what matches to `nearest`.
     pub(super) fn collect(&self, asked: &Asked<'_>, nearest: &mut Nearest) -> tantivy::Result<()> {
         for segment in self.searcher.segment_readers() {
@@ -77,6 +82,10 @@ impl Partition {
     }
 
     fn matches(&self, reader: &SegmentReader, asked: &Asked<'_>) -> tantivy::Result<Set> {
+        // Whoever asks what came in since asks often, and most of what there is came in before.
+        if asked.search.from_seq > 0 && reader.fast_fields().u64(SEQ)?.max_value() < asked.search.from_seq {
+            return Ok(Set::full(0));
+        }
         let segment = Segment { reader, layout: Layout::of_this_version(), held: self.held };
         let mut found = segment.all();
         if asked.search.from_seq > 0 || self.end > asked.complete_to {

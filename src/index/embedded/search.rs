@@ -150,7 +150,8 @@ impl Plan<'_> {
     /// The partitions that can hold a match.
     fn partitions(&self) -> Vec<(NaiveDate, &Partition)> {
         let all = self.index.partitions.iter().map(|(day, partition)| (*day, &**partition));
-        all.filter(|(_, partition)| partition.held.meets(self.asked.span)).collect()
+        let first = self.asked.search.from_seq;
+        all.filter(|(_, partition)| partition.held.meets(self.asked.span) && partition.reaches(first)).collect()
     }
 }
 
