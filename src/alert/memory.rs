@@ -2,7 +2,7 @@
 //!
 //! A view, folded from whodid's own events and stored nowhere else. Each segment of the trail begins
 //! with events that restate it ([`Memory::restated`]), as it does for positions and definitions: so the
-//! newest segment is enough, however old the trail is, and no index has to be there to know it.
+//! newest segments are enough, however old the trail is, and no index has to be there to know it.
 //!
 //! Invariant: folding the events that an evaluation states gives what the engine went on with.
 

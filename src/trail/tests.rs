@@ -39,6 +39,19 @@ fn what_is_appended_is_read_from_every_place() {
 }
 
 #[test]
+fn a_start_reads_the_last_two_segments() {
+    let bench = Bench::new();
+    bench.fill(1);
+    assert_eq!(bench.reader().newest_segments().expect("a trail"), 0);
+    let bench = Bench::new();
+    bench.fill(700);
+    let segments = bench.segments();
+    let [.., before, _] = segments.as_slice() else { panic!("two segments") };
+    let from = bench.reader().newest_segments().expect("a trail");
+    assert!(before.contains(&format!("{from:020}")), "{from} of {segments:?}");
+}
+
+#[test]
 fn a_reader_never_sees_what_is_not_acknowledged() {
     let bench = Bench::new();
     let (mut writer, opened) = bench.open();
