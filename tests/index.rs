@@ -18,7 +18,6 @@ use whodid::query::ast::Ast;
 use crate::generate;
 
 mod recovery;
-mod speed;
 
 pub(crate) const ORIGIN: &str = "example.org/web-1/test";
 

@@ -54,10 +54,8 @@ pub struct Source {
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     Ok,
-    /// It is there, and cannot be read.
+    /// It cannot be read, or is not there.
     Failing,
-    /// It is not there.
-    Missing,
 }
 
 /// The form that this program reads and writes.
@@ -100,7 +98,6 @@ impl Freshness<'_> {
         match needed().find(|source| source.state != Health::Ok) {
             Some(source) => Err(Unknown::Source {
                 name: source.name.clone(),
-                is_missing: source.state == Health::Missing,
                 reason: source.reason.clone().unwrap_or_else(|| "no reason was given".to_owned()),
             }),
             None => Ok(()),

@@ -236,7 +236,6 @@ fn what_is_not_known_is_never_ok() {
     let stale = Status { alive: at("11:54:59"), ..ok.clone() };
     unknown(Some(&stale), &loud, "last heard of at 2026-11-20T11:54:59Z");
     unknown(Some(&status(Health::Failing)), &quiet, "source auth is failing: Permission denied");
-    unknown(Some(&status(Health::Missing)), &quiet, "source auth is missing");
     let none = Status { sources: Vec::new(), ..ok.clone() };
     unknown(Some(&none), &quiet, "no auth source is configured");
     let broken = Memory { is_broken: true, ..logins(&["11:50"]) };

@@ -21,8 +21,8 @@ pub enum Unknown {
     NoStatus,
     #[error("`whodid run` was last heard of at {alive}: is it running?")]
     Stale { alive: Stamp },
-    #[error("source {name} is {}: {reason}", if *.is_missing { "missing" } else { "failing" })]
-    Source { name: String, is_missing: bool, reason: String },
+    #[error("source {name} is failing: {reason}")]
+    Source { name: String, reason: String },
 
     #[error("nothing was due at {0}")]
     Slot(Stamp),

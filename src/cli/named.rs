@@ -99,7 +99,7 @@ impl Named {
             return Ok(family);
         }
         if file == Path::new("-") {
-            return sniff(file, &first_of_stdin()?);
+            return sniff(file, &collect::head_of(&first_of_stdin()?, sources::HEAD_BYTES));
         }
         if file.is_dir() {
             return Ok(Family::Cloudtrail);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::content::{Content, Print, Unreadable};
 use super::outlet::{Closed, Outlet};
-use super::unpack::Members;
+use super::unpack::{Members, Unpack};
 use super::watch::folder_of;
 
 /// What was found, the file that was changed longest ago first, and what was not.
@@ -129,6 +129,13 @@ pub fn head(path: &Path, bytes: u64) -> Result<Vec<u8>, Unreadable> {
     let mut head = Vec::new();
     content.read_from(0)?.take(bytes).read_to_end(&mut head)?;
     Ok(head)
+}
+
+/// The same of what has arrived on standard input: damage, such as an end in the middle, is no matter here.
+pub fn head_of(arrived: &[u8], bytes: u64) -> Vec<u8> {
+    let mut head = Vec::new();
+    // A slice is read without errors; what is not gzip goes through.
+    Unpack::new(arrived, Members::Many, bytes).read_to_end(&mut head).map_or(Vec::new(), |_| head)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch as signal};
 
 pub use content::Unreadable;
-pub use files::head;
+pub use files::{head, head_of};
 pub use positions::{Position, Positions, StreamId};
 pub use progress::{Progress, SourceState};
 pub use registry::Seen;

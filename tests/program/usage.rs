@@ -1,5 +1,8 @@
 //! Arguments, help and exit codes.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use super::{Place, Said, program};
 
 fn run(args: &[&str]) -> Said {
@@ -57,4 +60,17 @@ fn a_mistake_in_a_query_is_pointed_at() {
     place.write("log/auth.log", b"Nov 20 10:00:00 web-1 sshd[1]: Server listening on 0.0.0.0 port 22.\n");
     place.run(&["run", "--once"]).code(0);
     place.run(&["search", "who.nmae:alice"]).code(1).err_holds("^").err_holds("who.name");
+}
+
+#[test]
+fn standard_input_is_recognised_packed_or_not() {
+    let record = br#"{"Records":[{"eventVersion":"1.08","eventTime":"2026-11-20T10:00:00Z","eventSource":"ec2.amazonaws.com","eventName":"DescribeInstances","awsRegion":"eu-west-1","eventID":"e"}]}"#;
+    for input in [record.to_vec(), super::gzip(record)] {
+        let mut child = program();
+        child.arg("decode").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("it runs");
+        child.stdin.take().expect("piped").write_all(&input).expect("it reads");
+        let said = Said::from(child.wait_with_output().expect("it ends"));
+        said.code(0).out_holds("\"action\":\"DescribeInstances\"");
+    }
 }
