@@ -207,6 +207,20 @@ fn damage_below_the_signed_size_is_refused_and_named() {
     bench.open();
 }
 
+/// Else a kill in the middle of writing it would leave what is signed without its proof.
+#[test]
+fn a_tile_that_is_signed_is_not_written_again() {
+    let bench = Bench::new();
+    bench.fill(300);
+    let tile = bench.path("trail/tile/1/000.p/1");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let touched = || fs::metadata(&tile).and_then(|found| found.modified()).expect("there");
+    fs::File::open(&tile).and_then(|file| file.set_modified(long_ago)).expect("ours");
+    bench.fill(10);
+    assert_eq!(touched(), long_ago);
+    assert_eq!(bench.verify().exit(), Exit::Whole);
+}
+
 #[test]
 fn an_older_copy_is_refused() {
     let bench = Bench::new();

@@ -1,7 +1,8 @@
 //! The files of the tiles.
 //!
 //! They are written in place and made durable before a checkpoint speaks of them; what no checkpoint
-//! covers is written anew after a crash.
+//! covers is written anew after a crash. A tile that a checkpoint covers is never opened for writing again:
+//! a crash or a full disk in the middle of that would leave a signature without its proof.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -10,7 +11,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::TrailError;
-use super::layout::{FILE_MODE, Layout, create_folder};
+use super::layout::{FILE_MODE, Layout, create_folder, names};
 use super::tile::{self, Tile, WIDTH};
 use super::tree::{self, Hash, Subtree};
 use crate::durable;
@@ -52,6 +53,14 @@ impl Tiles {
         self.read(tile)?.ok_or_else(|| TrailError::missing(self.path(tile)))
     }
 
+    /// Whether a longer form of a tile is there.
+    pub(super) fn holds_wider(&self, tile: Tile) -> bool {
+        let partial = self.path(tile);
+        let widths = partial.parent().and_then(|folder| names(folder).ok()).unwrap_or_default();
+        self.path(Tile { width: WIDTH as u16, ..tile }).exists()
+            || widths.iter().any(|width| width.parse::<u16>().is_ok_and(|width| width > tile.width))
+    }
+
     /// The hash of an entry in a full tile.
     pub(super) fn leaf(&self, seq: u64) -> Result<Hash, TrailError> {
         let width = WIDTH as u64;
@@ -83,6 +92,8 @@ impl Tiles {
     pub(super) fn write(&self, tiles: &[Filled]) -> Result<(), TrailError> {
         let mut folders = BTreeSet::new();
         let together = tiles.len() >= SYNC_ALL_FROM;
+        // Opened before anything is written: `syncfs(2)` tells of errors that happen from then on.
+        let trail = File::open(&self.trail).map_err(|error| TrailError::io(&self.trail, error))?;
         for (tile, bytes) in tiles {
             let path = self.path(*tile);
             let file = write(&path, bytes).map_err(|error| TrailError::io(&path, error))?;
@@ -94,8 +105,7 @@ impl Tiles {
             );
         }
         if together {
-            let folder = File::open(&self.trail).map_err(|error| TrailError::io(&self.trail, error))?;
-            return rustix::fs::syncfs(folder).map_err(|error| TrailError::sync(&self.trail, error.into()));
+            return rustix::fs::syncfs(trail).map_err(|error| TrailError::sync(&self.trail, error.into()));
         }
         for folder in folders {
             durable::sync_folder(&folder).map_err(|error| TrailError::sync(folder, error))?;
@@ -117,7 +127,12 @@ impl Tiles {
     }
 }
 
+/// A tile of this name and content is left as it is: at the higher levels most stay the same from one
+/// checkpoint to the next.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    if fs::read(path).is_ok_and(|stored| stored == bytes) {
+        return File::open(path);
+    }
     let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path);
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
