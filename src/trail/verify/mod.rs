@@ -10,6 +10,7 @@
 
 mod walk;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Checkpoint};
@@ -102,12 +103,12 @@ impl Report {
         self.findings.iter().map(|finding| finding.exit).min_by_key(|exit| exit.weight()).unwrap_or(without)
     }
 
-    fn new(bytes: u64, anchors: usize) -> Self {
+    fn new(anchors: usize) -> Self {
         Self {
             origin: None,
             complete_to: 0,
             lines: 0,
-            bytes,
+            bytes: 0,
             signature: Signature::NotChecked,
             anchors,
             anchored_to: None,
@@ -148,22 +149,34 @@ struct Known {
 /// and the bytes there are.
 pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u64)) -> Report {
     let layout = Layout::of_copy(folder);
-    let firsts = segment::list(&layout).unwrap_or_default();
-    let bytes = firsts.iter().filter_map(|first| std::fs::metadata(layout.segment(*first)).ok()).map(|f| f.len()).sum();
-    let mut report = Report::new(bytes, against.anchors.len());
-    if !layout.origin().exists() && !layout.checkpoint().exists() && firsts.is_empty() {
+    let mut report = Report::new(against.anchors.len());
+    if is_nothing(&layout) {
         report.find(Exit::Unusable, folder, "there is no trail");
         return report;
     }
     let key = key(against, &mut report, folder);
+    // The checkpoint first: a writer at work begins new segments, and what is signed is there before that.
     let signed = signed(&layout, key.as_ref(), &mut report);
     let mut known: Vec<Known> = signed.into_iter().collect();
     known.extend(anchors(against, key.as_ref(), &mut report, folder));
-    if let Err(error) = walk::walk(&layout, &firsts, known, &mut report, progress) {
+    let walked = segment::list(&layout).and_then(|firsts| {
+        report.bytes =
+            firsts.iter().filter_map(|first| fs::metadata(layout.segment(*first)).ok()).map(|f| f.len()).sum();
+        walk::walk(&layout, &firsts, known, &mut report, progress)
+    });
+    if let Err(error) = walked {
         report.fail(&layout, &error);
     }
     report.findings.sort_by_key(|finding| finding.exit.weight());
     report
+}
+
+/// Neither a name nor a signature nor entries; what may not be looked at is something.
+fn is_nothing(layout: &Layout) -> bool {
+    let is_missing = |path: PathBuf| matches!(path.try_exists(), Ok(false));
+    is_missing(layout.origin())
+        && is_missing(layout.checkpoint())
+        && segment::list(layout).is_ok_and(|firsts| firsts.is_empty())
 }
 
 fn key(against: &Against, report: &mut Report, folder: &Path) -> Option<VerifierKey> {
@@ -178,7 +191,7 @@ fn key(against: &Against, report: &mut Report, folder: &Path) -> Option<Verifier
 /// The checkpoint of the copy, whoever signed it: what it covers is compared in any case.
 fn signed(layout: &Layout, key: Option<&VerifierKey>, report: &mut Report) -> Option<Known> {
     let path = layout.checkpoint();
-    let bytes = match read_small(&path, checkpoint::BYTES_MAX) {
+    let bytes = match read_checkpoint(layout) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             report.find(Exit::Incomplete, path, "the checkpoint is missing: nothing says what was signed");
@@ -206,6 +219,10 @@ fn signed(layout: &Layout, key: Option<&VerifierKey>, report: &mut Report) -> Op
     report.origin = Some(checkpoint.origin.clone());
     name(layout, &checkpoint.origin, key, report);
     Some(Known { size: checkpoint.size, root: checkpoint.root, path, is_anchor: false })
+}
+
+fn read_checkpoint(layout: &Layout) -> Result<Option<Vec<u8>>, TrailError> {
+    read_small(&layout.checkpoint(), checkpoint::BYTES_MAX)
 }
 
 /// The file that names the trail must name the one that was signed.

@@ -1,5 +1,7 @@
 //! Harm of every kind, and what verification says of it.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::*;
 use crate::trail::bench::Bench;
 
@@ -121,6 +123,47 @@ fn what_is_missing_is_named() {
     assert_eq!(of(&bench.verify()), (Exit::Incomplete, None));
     bench.delete("trail/checkpoint");
     assert_eq!(bench.verify().exit(), Exit::Incomplete);
+}
+
+#[test]
+fn a_missing_tile_at_the_edge_is_named_like_any_other() {
+    let bench = filled();
+    for name in ["trail/tile/0/002.p/188", "trail/tile/1/000.p/2"] {
+        let bytes = bench.read(name);
+        bench.delete(name);
+        let report = bench.verify();
+        assert_eq!(of(&report), (Exit::Incomplete, None), "{report:?}");
+        assert!(bench.try_open().is_err());
+        bench.write(name, &bytes);
+    }
+}
+
+#[test]
+fn segments_that_cannot_be_listed_are_no_verdict_about_them() {
+    let bench = filled();
+    bench.delete("trail/segment");
+    bench.write("trail/segment", b"no folder");
+    assert_eq!(bench.verify().exit(), Exit::Unusable);
+}
+
+/// Segments end, tiles are outgrown and checkpoints replaced between any two steps of it.
+#[test]
+fn a_writer_at_work_raises_no_alarm() {
+    let mut bench = Bench::new();
+    bench.segment_bytes = 3_000;
+    bench.fill(1);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut writer, opened) = bench.open();
+            bench.fill_on(&mut writer, opened.size, 3_000);
+            is_done.store(true, Relaxed);
+        });
+        while !is_done.load(Relaxed) {
+            let report = bench.verify();
+            assert_eq!(report.findings, []);
+        }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Exit, Known, Report};
 use crate::event::Event;
+use crate::trail::checkpoint::Checkpoint;
 use crate::trail::layout::Layout;
 use crate::trail::segment::{self, Cursor, Segment, Step};
 use crate::trail::tile::{Edge, Tile, WIDTH};
@@ -136,7 +137,7 @@ impl Walk<'_> {
             if self.edge.root() == known.root {
                 self.report.complete_to = self.report.complete_to.max(known.size);
                 if !known.is_anchor {
-                    self.compare_edge();
+                    self.compare_edge(&known);
                 }
             } else {
                 self.other_root(&known);
@@ -144,15 +145,24 @@ impl Walk<'_> {
         }
     }
 
-    /// The tiles at the edge of the signed tree. A writer at work deletes those that it has outgrown.
-    fn compare_edge(&mut self) {
+    /// The tiles at the edge of the signed tree.
+    fn compare_edge(&mut self, known: &Known) {
         for (tile, hashes) in self.edge.partial() {
-            if !matches!(self.tiles.read(tile), Ok(None))
-                && self.tiles.read(tile).ok().flatten().as_deref() != Some(hashes)
-            {
-                self.bad_tiles.push((tile, true));
+            match self.tiles.read(tile) {
+                Ok(Some(stored)) if stored == hashes => {}
+                Ok(None) if self.is_outgrown(tile, known) => {}
+                Ok(None) => self.bad_tiles.push((tile, false)),
+                _ => self.bad_tiles.push((tile, true)),
             }
         }
+    }
+
+    /// A writer deletes the tiles at the edge of a tree after it has signed a longer one. A copy that was
+    /// made meanwhile has the shorter checkpoint with the longer tile.
+    fn is_outgrown(&self, tile: Tile, known: &Known) -> bool {
+        let now = super::read_checkpoint(self.layout).ok().flatten();
+        let now = now.and_then(|bytes| Checkpoint::parse_note(&bytes).ok());
+        now.is_some_and(|(now, _)| now.size > known.size) || self.tiles.holds_wider(tile)
     }
 
     fn other_root(&mut self, known: &Known) {
