@@ -41,14 +41,16 @@ pub(super) struct Follower {
 pub(super) fn run(mut follower: Follower, runtime: &Handle) -> Result<(), IndexError> {
     let mut writer: Option<Writer> = None;
     loop {
-        let taken = follower.take_in(&mut writer);
-        if let Err(error) = &taken {
-            complain(error);
-            // What is half done is read again.
-            writer = None;
-        }
-        let pause = if taken.is_ok() { COMMIT_AFTER } else { RETRY_AFTER };
-        if !runtime.block_on(follower.wait(pause)) {
+        let goes_on = match follower.take_in(&mut writer) {
+            Ok(()) => runtime.block_on(async { follower.rest(COMMIT_AFTER).await && follower.news().await }),
+            Err(error) => {
+                complain(&error);
+                // What is half done is read again, whether more comes or not.
+                writer = None;
+                runtime.block_on(follower.rest(RETRY_AFTER))
+            }
+        };
+        if !goes_on {
             return follower.take_in(&mut writer);
         }
     }
@@ -67,8 +69,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Waits until there is more to do and the pause is over; false when the trail's writer has ended.
-    async fn wait(&mut self, pause: Duration) -> bool {
+    /// Waits until the pause is over; false when the trail's writer has ended.
+    async fn rest(&self, pause: Duration) -> bool {
         let rested = sleep_until(Instant::now() + pause);
         let was_drained = self.reached.borrow().drained;
         let (mut news, mut ended) = (self.reached.clone(), self.reached.clone());
@@ -78,11 +80,17 @@ impl Follower {
             Ok(_) = news.wait_for(|reached| reached.drained), if !was_drained => {}
             () = until_ended(&mut ended) => return false,
         }
+        true
+    }
+
+    /// Waits until there is more to do; false when the trail's writer has ended.
+    async fn news(&mut self) -> bool {
         self.reached.changed().await.is_ok()
     }
 }
 
-async fn until_ended(reached: &mut watch::Receiver<Reached>) {
+/// The writer never says that it ends, but nobody can speak for it any more.
+pub(super) async fn until_ended(reached: &mut watch::Receiver<Reached>) {
     while reached.changed().await.is_ok() {}
 }
 

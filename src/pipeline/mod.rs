@@ -94,7 +94,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
 
     let (batch_tx, batches) = mpsc::channel(CHANNEL_BATCHES);
     let (order_tx, orders) = mpsc::channel(1);
-    let (reached_tx, reached) = signal::channel(Reached { acknowledged: opened.size, drained: false });
+    let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
     let stage = Stage {
         trail,
@@ -119,6 +119,8 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let (end_reports, ended) = oneshot::channel();
     let reporting = tokio::spawn(reporter.keep_reporting(reached.clone(), indexed.clone(), ended));
 
+    let (stop, stopped) = signal::channel(false);
+    tokio::spawn(stop_with(shutdown, reached.clone(), stop));
     let collector = Collector {
         positions,
         seen: Arc::new(move |id| holds(&seen, id)),
@@ -127,7 +129,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         decoder: sources::decoder,
         tx: batch_tx,
         progress,
-        shutdown,
+        shutdown: stopped,
     };
     let collecting = tokio::spawn(collector.run(sources));
     let watcher = Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), indexed };
@@ -149,6 +151,20 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     join_task(reporting.await, "reporter")?;
     let size = reached.borrow().acknowledged;
     Ok(Report { read: join_task(read, "collector")?, added: added?, size, watched, indexed })
+}
+
+/// Collecting stops when it is time to, and when the writer has ended: a collector that has nothing to send
+/// would never notice.
+async fn stop_with(
+    mut shutdown: signal::Receiver<bool>,
+    mut reached: signal::Receiver<Reached>,
+    stop: signal::Sender<bool>,
+) {
+    tokio::select! {
+        _ = shutdown.wait_for(|is_time| *is_time) => {}
+        () = follow::until_ended(&mut reached) => {}
+    }
+    stop.send_replace(true);
 }
 
 /// The alerts are watched as long as anything is collected; a message on its way is given a moment.
@@ -203,3 +219,6 @@ async fn join<T: Send + 'static>(running: Running<T>, name: &'static str) -> Res
 fn join_task<T>(joined: Result<T, JoinError>, name: &'static str) -> Result<T, PipelineError> {
     joined.map_err(|_| PipelineError::Died(name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,9 @@ enum Of {
     Earlier(Option<Status>),
 }
 
+/// Of every source, while the trail waits for room.
+const FULL: &str = "cannot be stored: the disk is full";
+
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Reporter {
@@ -60,13 +63,12 @@ impl Reporter {
         mut ended: oneshot::Receiver<()>,
     ) {
         loop {
-            let places = || (reached.borrow().acknowledged, indexed.borrow().complete_to);
             let has_ended = tokio::select! {
                 _ = &mut ended => true,
                 () = sleep(EVERY) => false,
             };
-            let (acknowledged, indexed) = places();
-            self.report(acknowledged, indexed);
+            let (reached, indexed) = (*reached.borrow(), *indexed.borrow());
+            self.report(reached, indexed);
             if has_ended {
                 return;
             }
@@ -74,18 +76,23 @@ impl Reporter {
     }
 
     /// Says how things are. It is a cache: that it cannot be written is said once, and stops nothing.
-    fn report(&mut self, acknowledged: u64, indexed: u64) {
+    fn report(&mut self, reached: Reached, indexed: Indexed) {
         let now = self.clock.now();
         let (alive, sources) = match &self.of {
             Of::Sources(sources) => {
                 let states = self.progress.sources();
-                let of = |source| self::source(source, &states, &mut self.since, now);
+                let health = |name: &str| match reached.is_full {
+                    true => (Health::Failing, Some(FULL.to_owned())),
+                    false => health(states.get(name)),
+                };
+                let of = |source: &config::Source| self::source(source, health(&source.name), &mut self.since, now);
                 (now, sources.iter().map(of).collect())
             }
             Of::Earlier(Some(status)) => (status.alive, status.sources.clone()),
             Of::Earlier(None) => (now, Vec::new()),
         };
         let replay = self.clock.is_replay();
+        let (acknowledged, indexed) = (reached.acknowledged, indexed.complete_to);
         let status = Status { v: VERSION, alive, replay, acknowledged, indexed, sources };
         let written = durable::swap(&self.path, &status.to_bytes(), MODE);
         if let (Err(error), false) = (&written, self.is_failing) {
@@ -97,11 +104,10 @@ impl Reporter {
 
 fn source(
     source: &config::Source,
-    states: &BTreeMap<String, SourceState>,
+    (health, reason): (Health, Option<String>),
     since: &mut BTreeMap<String, Stamp>,
     now: Stamp,
 ) -> Source {
-    let (health, reason) = health(states.get(&source.name));
     let since = match health {
         Health::Ok => {
             since.remove(&source.name);

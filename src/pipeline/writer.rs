@@ -47,6 +47,14 @@ pub(super) struct Reached {
     pub(super) acknowledged: u64,
     /// Collecting has ended, and all that was collected is durable.
     pub(super) drained: bool,
+    /// There is no room: nothing goes on before there is.
+    pub(super) is_full: bool,
+}
+
+impl Reached {
+    pub(super) fn new(acknowledged: u64) -> Self {
+        Self { acknowledged, ..Self::default() }
+    }
 }
 
 /// What this run added.
@@ -154,6 +162,10 @@ impl Stage {
         self.reached.borrow().drained
     }
 
+    fn is_full(&self) -> bool {
+        self.reached.borrow().is_full
+    }
+
     /// Leaves out what the trail holds, where that may be so.
     fn take(&mut self, batch: Batch, group: &mut Group) -> Result<(), PipelineError> {
         let mut events = batch.events;
@@ -243,23 +255,23 @@ impl Stage {
         runtime: &Handle,
         mut work: impl FnMut(&mut Writer) -> Result<T, TrailError>,
     ) -> Result<T, PipelineError> {
-        let mut is_waiting = false;
         loop {
             match work(&mut self.trail) {
                 Err(error) if error.is_retryable() && !*self.shutdown.borrow() => {
-                    if !is_waiting {
+                    if !self.is_full() {
                         warn!(%error, "The disk is full.");
-                        is_waiting = true;
+                        self.reached.send_modify(|reached| reached.is_full = true);
                     }
-                    runtime.block_on(sleep(FULL_RETRY));
+                    // Made where it is awaited: a timer needs the runtime around it.
+                    runtime.block_on(async { sleep(FULL_RETRY).await });
                 }
-                Ok(done) => {
-                    if is_waiting {
+                done => {
+                    if done.is_ok() && self.is_full() {
                         info!("There is room again.");
+                        self.reached.send_modify(|reached| reached.is_full = false);
                     }
-                    return Ok(done);
+                    return Ok(done?);
                 }
-                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -280,3 +292,6 @@ impl Stage {
 pub(super) fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

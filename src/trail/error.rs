@@ -25,7 +25,9 @@ pub enum TrailError {
     Key { path: PathBuf, reason: String },
 
     // Wait until there is room, then call again: nothing was lost.
-    #[error("no room to write {path} ({source}): free some space, writing goes on by itself")]
+    #[error(
+        "no room to write {path} ({source}): free some space; a writer at work goes on by itself, else start it again"
+    )]
     Full { path: PathBuf, source: io::Error },
 
     // Do not go on with this folder: a human decides.
