@@ -89,7 +89,7 @@ impl Opening {
         if opened.is_new {
             due.push(genesis(config, opened, now));
         }
-        if let Some(recovered) = &opened.recovered {
+        for recovered in &opened.recovered {
             let files: Vec<_> = recovered.files.iter().map(|path| path.to_string_lossy()).collect();
             let facts = [
                 ("at", json!(recovered.at)),

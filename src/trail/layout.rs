@@ -10,6 +10,7 @@
 //! <data>/trail/checkpoint                  the signed size and root
 //! <data>/trail/blob/<sha256>               records that are longer than a line
 //! <data>/trail/quarantine/                 what a crash left behind unfinished
+//! <data>/trail/recovered                   of these, what no event tells of yet
 //! <data>/trail/seen/                       a cache: the ids of all entries, sorted
 //! ```
 
@@ -82,6 +83,10 @@ impl Layout {
 
     pub(super) fn quarantine(&self) -> PathBuf {
         self.trail.join("quarantine")
+    }
+
+    pub(super) fn recovered(&self) -> PathBuf {
+        self.trail.join("recovered")
     }
 
     pub(super) fn seen(&self) -> PathBuf {

@@ -22,6 +22,7 @@ mod reader;
 mod seen;
 mod segment;
 mod tiles;
+mod unrecorded;
 mod verify;
 mod writer;
 

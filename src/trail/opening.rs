@@ -22,9 +22,10 @@ use super::tile::{self, Edge, Tile, WIDTH};
 use super::tiles::{Filled, Tiles};
 use super::tree::{self, Hash};
 use super::writer::{Open, Opened, Recovered, Tail, Writer, write_checkpoint};
-use super::{TrailError, checkpoint};
+use super::{TrailError, checkpoint, unrecorded};
 use crate::durable;
 use crate::event::Event;
+use crate::event::own::action;
 
 impl Writer {
     /// Takes the lock, checks the folder against what was signed, recovers what lies beyond that.
@@ -53,12 +54,16 @@ impl Writer {
             return Err(TrailError::damaged(layout.trail.join("tile"), Damage::Root));
         }
         let newest = newest(&layout, signed.size)?;
-        let found = scan(&layout, &tiles, newest, edge)?;
+        let untold = unrecorded::read(&layout)?;
+        let found = scan(&layout, &tiles, newest, edge, untold.first().map(|earlier| earlier.at))?;
         let told = acknowledged::read(&layout)?.unwrap_or(0);
-        let recovered = found.set_aside(&layout, told)?;
+        let now = found.set_aside(&layout, told)?;
+        let recovered: Vec<Recovered> = untold.iter().skip(found.recoveries).cloned().chain(now).collect();
+        unrecorded::write(&layout, &untold, &recovered)?;
         let size = found.edge.size();
         let acknowledged = Acknowledged::open(&layout)?;
         acknowledged.tell(size)?;
+        let is_untold = !recovered.is_empty();
         let opened = Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered };
         let writer = Self {
             tail: found.tail(&layout)?,
@@ -72,6 +77,7 @@ impl Writer {
             tiles,
             signed: signed.size,
             pending: super::writer::Pending::default(),
+            is_untold,
             is_stopped: false,
             _lock: lock,
         };
@@ -147,13 +153,16 @@ struct Found {
     end: u64,
     bytes: u64,
     starts: Vec<u64>,
+    /// How many of the entries tell of a recovery that was noted as untold.
+    recoveries: usize,
 }
 
 /// Reads the newest segment: entries that are signed must be what was signed, the others whole events.
-fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge) -> Result<Found, TrailError> {
+fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Option<u64>) -> Result<Found, TrailError> {
     let segment = Arc::new(Segment::open(layout, first)?);
     let mut expected = Expected { tiles, size: edge.size(), hashes: (u64::MAX, Vec::new()) };
-    let mut found = Found { bytes: segment.bytes()?, segment, edge, full: Vec::new(), end: 0, starts: Vec::new() };
+    let bytes = segment.bytes()?;
+    let mut found = Found { bytes, segment, edge, full: Vec::new(), end: 0, starts: Vec::new(), recoveries: 0 };
     let mut cursor = Cursor::new(&found.segment, 0);
     let mut seq = first;
     while let Step::Line(byte, line) = cursor.next()? {
@@ -170,6 +179,7 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge) -> Result<Found,
         if (seq - first).is_multiple_of(BLOCK_LINES) {
             found.starts.push(byte);
         }
+        found.recoveries += usize::from(untold_from.is_some_and(|from| from <= seq) && tells_of_recovery(line));
         found.end = byte + line.len() as u64 + 1;
         seq += 1;
     }
@@ -177,6 +187,13 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge) -> Result<Found,
         true => Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size })),
         false => Ok(found),
     }
+}
+
+fn tells_of_recovery(line: &[u8]) -> bool {
+    memchr::memmem::find(line, action::RECOVERED.as_bytes()).is_some()
+        && Event::decode(line).is_ok_and(|event| {
+            event.source.kind == crate::event::Family::Whodid && event.what.action == action::RECOVERED
+        })
 }
 
 /// The hashes of signed entries, a tile at a time.

@@ -136,8 +136,8 @@ fn a_tail_torn_at_any_byte_is_recovered_to_its_last_whole_line() {
         let kept = memchr::memchr_iter(b'\n', &whole[..end]).count() as u64;
         let torn = end - memchr::memrchr(b'\n', &whole[..end]).map_or(0, |at| at + 1);
         assert_eq!((opened.size, opened.signed), (kept, 20), "{end}");
-        assert_eq!(opened.recovered.as_ref().map(|recovered| recovered.bytes), (torn > 0).then_some(torn as u64));
-        if let Some(recovered) = opened.recovered {
+        assert_eq!(opened.recovered.last().map(|recovered| recovered.bytes), (torn > 0).then_some(torn as u64));
+        if let Some(recovered) = opened.recovered.last() {
             assert_eq!(recovered.lost, 0);
             assert_eq!(fs::read(&recovered.files[0]).expect("quarantine"), whole[end - torn..end]);
         }
@@ -157,7 +157,7 @@ fn garbage_after_the_last_signed_entry_is_set_aside() {
     for garbage in [b"\0\0\0\0".as_slice(), b"\n", b"{}\n{\"v\":1}\n", &[b'x'; 100_000], b"\xff\n"] {
         bench.write(&name, &[&bytes, garbage].concat());
         let (_, opened) = bench.open();
-        assert_eq!(opened.recovered.map(|recovered| recovered.bytes), Some(garbage.len() as u64));
+        assert_eq!(opened.recovered.last().map(|recovered| recovered.bytes), Some(garbage.len() as u64));
         assert_eq!(bench.read(&name), bytes);
     }
 }
@@ -172,8 +172,43 @@ fn acknowledged_entries_that_are_gone_are_counted() {
     }
     let name = bench.segments().pop().expect("a segment");
     bench.cut(&name, 10);
-    let recovered = bench.open().1.recovered.expect("something is gone");
+    let opened = bench.open().1;
+    let [recovered] = opened.recovered.as_slice() else { panic!("something is gone") };
     assert_eq!((recovered.at, recovered.lost, recovered.lines), (24, 1, 0));
+}
+
+/// Killed before its first event, by a full disk for example.
+#[test]
+fn a_recovery_is_told_by_the_next_writer_if_the_first_could_not() {
+    let bench = Bench::new();
+    bench.fill(20);
+    let name = bench.segments().pop().expect("a segment");
+    let bytes = bench.read(&name);
+    bench.write(&name, &[&bytes, b"half".as_slice()].concat());
+    bench.write("trail/acknowledged", b"00000000000000000025 00000000000000000025\n");
+    let first = bench.open().1.recovered;
+    assert_eq!((first[0].at, first[0].bytes, first[0].lost), (20, 4, 5));
+    let (mut writer, opened) = bench.open();
+    assert_eq!(opened.recovered, first);
+    // Torn between two lines: only one is told.
+    let now = crate::event::own::event(crate::event::own::action::RECOVERED, "here", now());
+    let told = |n: u64| {
+        let mut event = crate::event::Event { id: bench.id(n), ..now.clone() };
+        Line::new(event.id, crate::event::encode(&mut event).0, None).expect("a line")
+    };
+    writer.append(vec![told(100)]).expect("room");
+    let noted = bench.read("trail/recovered");
+    writer.commit().expect("room");
+    assert!(!bench.path("trail/recovered").exists());
+    drop(writer);
+    assert_eq!(bench.open().1.recovered, []);
+    bench.write("trail/recovered", &[noted.as_slice(), b"21 0 0 1 -\n"].concat());
+    let left = bench.open().1.recovered;
+    assert_eq!(left.iter().map(|recovered| (recovered.at, recovered.lost)).collect::<Vec<_>>(), [(21, 1)]);
+    bench.write("trail/recovered", &noted);
+    assert!(bench.open().1.recovered.is_empty() && !bench.path("trail/recovered").exists());
+    bench.write("trail/recovered", b"nonsense\n");
+    assert!(matches!(bench.try_open(), Err(TrailError::Damaged { .. })));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::segment::BLOCK_LINES;
 use super::tile::{self, Edge};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
-use super::{Line, Mode, TrailError, blob};
+use super::{Line, Mode, TrailError, blob, unrecorded};
 use crate::durable;
 use crate::event::{Oversized, Stamp};
 
@@ -54,8 +54,9 @@ pub struct Opened {
     pub size: u64,
     /// How many of them were signed before.
     pub signed: u64,
-    /// What could not be kept: the caller appends `trail.recovered`.
-    pub recovered: Option<Recovered>,
+    /// What could not be kept: for each, the caller appends `trail.recovered` with the first entries.
+    /// Those that an earlier writer could not tell of any more come first.
+    pub recovered: Vec<Recovered>,
 }
 
 /// What lay beyond the last signed entry and was not whole.
@@ -89,6 +90,8 @@ pub struct Writer {
     pub(super) full: Vec<Filled>,
     pub(super) signed: u64,
     pub(super) pending: Pending,
+    /// What was recovered is told by the next entries.
+    pub(super) is_untold: bool,
     /// An error left the disk in an unknown state.
     pub(super) is_stopped: bool,
     pub(super) _lock: Lock,
@@ -223,6 +226,9 @@ impl Writer {
         if !self.pending.leaves.is_empty() {
             self.tail.write(&self.pending.bytes)?;
             self.take_in();
+            if std::mem::take(&mut self.is_untold) {
+                unrecorded::delete(&self.layout)?;
+            }
         }
         // What is durable is told even if the number could not be written the last time.
         if self.told < self.edge.size() {
