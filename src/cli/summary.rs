@@ -1,6 +1,7 @@
 //! What one pass over the sources came to, on the first screen: what was read from where, what is in the
 //! trail now, which alerts fire and who is behind them, and what to type next.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::table::table;
@@ -100,15 +101,24 @@ fn alerts(config: &Config, watched: &Watched) -> String {
         }
         alert.answer().into_iter().for_each(|answer| text.push_str(&groups(answer)));
     }
-    for alert in skipped {
-        let reason = alert.skipped.as_deref().unwrap_or_default();
-        text.push_str(&format!("\nskipped  {}: {}\n", escape::line(&alert.id), escape::line(reason)));
-    }
+    text.push_str(&skips(&skipped));
     if watched.sent + watched.failed + watched.unsent > 0 {
         let Watched { sent, failed, unsent, .. } = watched;
         text.push_str(&format!("\nMessages: {sent} sent, {failed} failed, {unsent} still to be sent\n"));
     }
     text
+}
+
+/// What does not apply here, by reason.
+fn skips(skipped: &[&Standing]) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for alert in skipped {
+        by_reason.entry(alert.skipped.as_deref().unwrap_or_default()).or_default().push(&alert.id);
+    }
+    let line = |(reason, ids): (&str, Vec<&str>)| {
+        format!("\nSkipped, because {}: {}\n", escape::line(reason), escape::line(&ids.join(", ")))
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 /// Who is behind a number.

@@ -234,7 +234,10 @@ mod as_root {
         fs::set_permissions(place.path("log/secret.log"), fs::Permissions::from_mode(0o600)).expect("ours");
         std::os::unix::fs::chown(place.folder.path(), Some(NOBODY), Some(NOBODY)).expect("root");
         open_to_all(&place);
-        run_as_nobody(&place, &["run", "--once"]).code(1).err_holds("secret.log").err_holds("ermission");
+        run_as_nobody(&place, &["run", "--once"])
+            .code(1)
+            .err_holds("secret.log")
+            .err_holds("may not be read by this user");
         assert_eq!(place.search("what.action:ssh.login").len(), 1);
     }
 
