@@ -56,3 +56,21 @@ fn a_second_run_adds_nothing() {
     run(folder.path(), &["run", "--once"]).code(0);
     assert_eq!(size(), before);
 }
+
+/// The first block of text is the session, the second the check.
+#[test]
+fn the_readme_shows_what_it_prints() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    let mut blocks = readme.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let (session, check) = (blocks.next().expect("the session"), blocks.next().expect("the check"));
+    let folder = copy();
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = plain(&run(folder.path(), &["run", "--once"]).out);
+    // What depends on the folder is not compared.
+    let paths = ["examples/quickstart/", "target/"];
+    for line in session.lines().filter(|line| !paths.iter().any(|path| line.contains(path))) {
+        assert!(said.contains(&plain(line)), "the program does not say: {line}");
+    }
+    let said = run(folder.path(), &["check", "aws/security-group-open-to-world"]);
+    assert_eq!(check.lines().nth(1), said.out.lines().next());
+}
