@@ -33,7 +33,7 @@ async fn all_stops_when_the_writer_cannot_go_on() {
     let plan = plan(folder.path());
     // In the way of the first signature.
     fs::create_dir_all(folder.path().join("data/trail/tile")).expect("a folder");
-    fs::write(folder.path().join("data/trail/tile/0"), b"no folder").expect("a file");
+    fs::File::create_new(folder.path().join("data/trail/tile/0")).expect("a file");
     let (_stop, stopped) = signal::channel(false);
     let ended = tokio::time::timeout(Duration::from_secs(30), run(plan, stopped)).await.expect("an end");
     assert!(matches!(ended, Err(PipelineError::Trail(TrailError::Io { .. }))), "{ended:?}");

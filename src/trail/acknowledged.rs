@@ -27,6 +27,9 @@ impl Acknowledged {
     pub(super) fn open(layout: &Layout) -> Result<Self, TrailError> {
         let path = layout.acknowledged();
         let file = open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
+        if file.metadata().is_ok_and(|found| found.len() > BYTES) {
+            file.set_len(0).map_err(|error| TrailError::io(&path, error))?;
+        }
         Ok(Self { path, file })
     }
 
@@ -36,16 +39,17 @@ impl Acknowledged {
     }
 }
 
-/// The number, if it can be read.
+/// The number, if it can be read: what holds anything else is as good as missing.
 pub(super) fn read(layout: &Layout) -> Result<Option<u64>, TrailError> {
     for _ in 0..TRIES {
-        match read_small(&layout.acknowledged(), BYTES)? {
-            Some(bytes) => {
+        match read_small(&layout.acknowledged(), BYTES) {
+            Ok(Some(bytes)) => {
                 if let Some(size) = parse(&bytes) {
                     return Ok(Some(size));
                 }
             }
-            None => return Ok(None),
+            Ok(None) | Err(TrailError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
         }
     }
     Ok(None)

@@ -293,6 +293,18 @@ fn a_cache_that_is_wrong_shows_no_other_entry() {
 }
 
 #[test]
+fn a_count_that_is_none_is_made_anew() {
+    let bench = Bench::new();
+    bench.fill(300);
+    for bytes in [&[b'x'; 100][..], b"", b"300", &[0; 42]] {
+        bench.write("trail/acknowledged", bytes);
+        assert_eq!(bench.reader().acknowledged().expect("the signed ones"), 300);
+        assert_eq!(bench.open().1.recovered, []);
+        assert_eq!(bench.read("trail/acknowledged"), b"00000000000000000300 00000000000000000300\n");
+    }
+}
+
+#[test]
 fn an_entry_that_was_changed_is_not_shown() {
     let bench = Bench::new();
     bench.fill(300);
