@@ -92,7 +92,9 @@ impl Freshness<'_> {
         if needed().next().is_none() && !is_own && !holds(index, families)? {
             return Err(Unknown::NoSource(families.clone()));
         }
-        if !status.replay && status.alive < self.now.minus(delta(self.stale_after)) {
+        // A clock that was ahead and was set back would make an old word look new for as long.
+        let age = (self.now.instant() - status.alive.instant()).abs();
+        if !status.replay && age > delta(self.stale_after) {
             return Err(Unknown::Stale { alive: status.alive });
         }
         match needed().find(|source| source.state != Health::Ok) {

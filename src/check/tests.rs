@@ -233,6 +233,8 @@ fn what_is_not_known_is_never_ok() {
         assert!(line.starts_with("UNKNOWN x: ") && line.contains(says), "{line}");
     };
     unknown(None, &loud, "start `whodid run`");
+    let ahead = Status { alive: at("12:05:01"), ..ok.clone() };
+    unknown(Some(&ahead), &loud, "last heard of at 2026-11-20T12:05:01Z");
     let stale = Status { alive: at("11:54:59"), ..ok.clone() };
     unknown(Some(&stale), &loud, "last heard of at 2026-11-20T11:54:59Z");
     unknown(Some(&status(Health::Failing)), &quiet, "source auth is failing: Permission denied");

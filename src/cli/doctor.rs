@@ -177,7 +177,7 @@ impl Findings {
         let Some(status) = status else {
             return self.note("status", "`whodid run` has not written here yet: every check is UNKNOWN");
         };
-        let behind = config.clock.now().instant() - status.alive.instant();
+        let behind = (config.clock.now().instant() - status.alive.instant()).abs();
         match behind.to_std().is_ok_and(|behind| behind > config.stale_after) && !status.replay {
             true => self.bad("status", format!("`whodid run` was last heard of at {}: is it running?", status.alive)),
             false => self.good("status", format!("`whodid run` was last heard of at {}", status.alive)),
