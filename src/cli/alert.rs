@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::query::nearest;
+use super::say;
 use super::settings::Place;
 use super::span::Span;
 use super::table::table;
@@ -82,7 +83,7 @@ fn test(config: &Config, id: &str, span: &Span) -> anyhow::Result<String> {
     let until = at(until).unwrap_or(now);
     let slots = question.alert.schedule.slots_between(since, until, SLOTS_MAX);
     if slots.is_cut {
-        eprintln!("note: only the newest {SLOTS_MAX} evaluations are replayed");
+        say::aside(format_args!("note: only the newest {SLOTS_MAX} evaluations are replayed"));
     }
     let index = Searcher::open(&config.data, Reader::open(&config.data)?);
     let history = replay(&question, &index, &slots.slots)?;

@@ -1,12 +1,13 @@
 //! `whodid check NAME|--all`: a plugin for Nagios, Sensu and their kin.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ArgGroup;
 
 use super::alert::question;
+use super::say;
 use super::settings::Place;
 use crate::alert::{Memory, Recall};
 use crate::check::status::FILE_NAME;
@@ -42,11 +43,10 @@ impl Args {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         let name = self.name.clone().unwrap_or_else(|| "whodid".to_owned());
         let (state, text) = self.answer(place).unwrap_or_else(|error| {
-            let reason = format!("{error:#}").replace('|', "\\u{7c}").replace('\n', "; ");
+            let reason = say::causes(&error).replace('|', "\\u{7c}").replace('\n', "; ");
             (State::Unknown, format!("{} {}: {}", State::Unknown, escape::line(&name), escape::line(&reason)))
         });
-        writeln!(io::stdout().lock(), "{text}")?;
-        Ok(ExitCode::from(state.exit_code()))
+        Ok(answered(&mut io::stdout().lock(), state, &text))
     }
 
     fn answer(&self, place: &Place) -> anyhow::Result<(State, String)> {
@@ -68,7 +68,11 @@ impl Args {
             let finding = ask(&question);
             match &finding.answer {
                 Err(unknown) if unknown.is_unwatched() => {
-                    eprintln!("{}: skipped: {}", escape::line(&question.alert.id), escape::line(&unknown.to_string()));
+                    say::aside(format_args!(
+                        "{}: skipped: {}",
+                        escape::line(&question.alert.id),
+                        escape::line(&unknown.to_string())
+                    ));
                 }
                 _ => found.push((question, finding)),
             }
@@ -82,6 +86,14 @@ impl Args {
             None => config.alerts.keys().map(|id| question(config, id)).collect(),
         }
     }
+}
+
+/// The exit code is the answer even where nobody takes the line: any other would say OK or WARNING.
+fn answered(out: &mut impl Write, state: State, text: &str) -> ExitCode {
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        say::aside(format_args!("whodid: the answer could not be printed: {error}"));
+    }
+    ExitCode::from(state.exit_code())
 }
 
 /// Since when the trail says that the alert is in this state.
@@ -103,5 +115,33 @@ fn status(config: &Config) -> anyhow::Result<Option<Status>> {
         Ok(bytes) => Ok(Status::parse(&bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(anyhow::Error::new(error).context(config.data.join(FILE_NAME).display().to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says that there is no room, or nobody to read.
+    struct Closed(io::ErrorKind);
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_printed_is_the_same_answer() {
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::StorageFull] {
+            for state in [State::Ok, State::Warning, State::Critical, State::Unknown] {
+                let code = answered(&mut Closed(kind), state, "CRITICAL a/b: 1");
+                assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(state.exit_code())));
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::named::Named;
 use super::output::{Format, Printer};
 use super::progress::Bar;
+use super::say;
 use super::settings::Place;
 use crate::clock::Clock;
 use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summary};
@@ -48,7 +49,7 @@ impl Args {
         }
         printer.finish()?;
         for problem in &refused {
-            eprintln!("whodid: {}", escape::line(problem));
+            say::aside(format_args!("whodid: {}", escape::line(problem)));
         }
         Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

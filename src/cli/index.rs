@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use clap::Subcommand;
 
 use super::progress::Bar;
+use super::say;
 use super::settings::Place;
 use crate::config::Config;
 use crate::index::embedded::{COMMIT_EVENTS, Writer};
@@ -49,6 +50,6 @@ fn rebuild(config: &Config) -> anyhow::Result<ExitCode> {
         complete_to = writer.catch_up(&trail, complete_to.saturating_add(COMMIT_EVENTS).min(size))?;
         done.store(complete_to, Relaxed);
     }
-    eprintln!("{complete_to} events can be searched");
+    say::aside(format_args!("{complete_to} events can be searched"));
     Ok(ExitCode::SUCCESS)
 }

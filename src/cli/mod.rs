@@ -185,8 +185,8 @@ pub fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
         // `whodid search … | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            for line in format!("{error:#}").lines() {
-                eprintln!("whodid: {}", escape::line(line));
+            for line in say::causes(&error).lines() {
+                say::aside(format_args!("whodid: {}", escape::line(line)));
             }
             ExitCode::FAILURE
         }

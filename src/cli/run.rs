@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::progress::Bar;
+use super::say;
 use super::settings::Place;
 use super::summary;
 use crate::collect::{Mode, Progress};
@@ -67,7 +68,7 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
     let failures = report.read.iter().flat_map(|source| &source.failures);
     refused.extend(failures.map(|failure| format!("{} {}", failure.origin, failure.problem)));
     for problem in &refused {
-        eprintln!("whodid: {}", escape::line(problem));
+        say::aside(format_args!("whodid: {}", escape::line(problem)));
     }
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,7 +1,7 @@
 //! What the program says of itself, on stderr.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing_subscriber::field::RecordFields;
@@ -12,6 +12,23 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::event::escape;
+
+/// A line for whoever sits there. That nobody reads it is no failure: `whodid search … 2>&1 | head`.
+pub(super) fn aside(line: impl fmt::Display) {
+    writeln!(io::stderr(), "{line}").unwrap_or_default();
+}
+
+/// What went wrong and why, each cause once: many errors name theirs in their own words.
+pub(super) fn causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
 
 /// Every later `tracing` event goes to stderr, one a line.
 pub(super) fn log_to_stderr(targets: Targets, json: bool) {
@@ -65,5 +82,21 @@ impl Line {
                 self.0.push_str(value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = || io::Error::from(io::ErrorKind::NotFound);
+        let twice = anyhow::Error::new(error()).context(format!("log: {}", error()));
+        assert_eq!(causes(&twice), "log: entity not found");
+        let once: anyhow::Result<()> = Err(error()).context("log");
+        assert_eq!(causes(&once.expect_err("an error")), "log: entity not found");
     }
 }

@@ -8,6 +8,7 @@ use clap::ArgGroup;
 
 use super::output::{Format, Printer};
 use super::query::saved;
+use super::say;
 use super::settings::Place;
 use super::span::Span;
 use crate::config::Config;
@@ -54,7 +55,7 @@ impl Args {
         let took = started.elapsed();
         self.print(&hits)?;
         let shown = hits.newest.len();
-        eprintln!("{shown} of {} events, complete to {}, in {took:.1?}", hits.total, hits.complete_to);
+        say::aside(format_args!("{shown} of {} events, complete to {}, in {took:.1?}", hits.total, hits.complete_to));
         Ok(ExitCode::SUCCESS)
     }
 

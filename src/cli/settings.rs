@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::say;
 use crate::clock::Clock;
 use crate::config::{Config, Machine};
 use crate::event::escape;
@@ -19,11 +20,14 @@ impl Place {
     pub(super) fn settings(&self) -> anyhow::Result<Config> {
         let config = Config::discover(self.config.as_deref(), self.data.as_deref())?;
         for warning in &config.warnings {
-            eprintln!("warning: {warning}");
+            say::aside(format_args!("warning: {warning}"));
         }
         if let Clock::Fixed(now) = config.clock {
             let file = config.file.as_deref().unwrap_or_else(|| std::path::Path::new("the configuration"));
-            eprintln!("note: time stands still at {now} ([replay] in {})", escape::line(&file.to_string_lossy()));
+            say::aside(format_args!(
+                "note: time stands still at {now} ([replay] in {})",
+                escape::line(&file.to_string_lossy())
+            ));
         }
         Ok(config)
     }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::progress::Bar;
+use super::say;
 use super::settings::Place;
 use crate::event::escape;
 use crate::trail::{self, Against, Exit, Reader, Report, Signature};
@@ -76,7 +77,7 @@ impl Verify {
         match self.verify(place) {
             Ok(exit) => ExitCode::from(exit as u8),
             Err(error) => {
-                eprintln!("whodid: {}", escape::line(&format!("{error:#}")));
+                say::aside(format_args!("whodid: {}", escape::line(&say::causes(&error))));
                 ExitCode::from(Exit::Unusable as u8)
             }
         }
