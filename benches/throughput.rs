@@ -5,6 +5,8 @@
 //! the result says events/s, MB/s of the log, processor time per event, and peak memory; the shares at the
 //! end say where the next step is to be found.
 
+#![expect(clippy::print_stdout, reason = "its result is what it prints")]
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
