@@ -8,6 +8,7 @@ mod docs;
 mod ecs;
 mod generate;
 mod index;
+mod killed;
 mod program;
 mod query;
 mod quickstart;

@@ -16,33 +16,38 @@ mod quickstart_run;
 mod usage;
 
 /// A folder with a configuration, as one installation.
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 /// What a run of the program said.
-#[derive(Debug)]
-struct Said {
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
     status: ExitStatus,
     out: String,
-    err: String,
+    pub(crate) err: String,
 }
 
 impl Said {
+    /// None of a program that was killed.
+    pub(crate) fn code_of(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     #[track_caller]
-    fn code(&self, expected: i32) -> &Self {
+    pub(crate) fn code(&self, expected: i32) -> &Self {
         assert_eq!(self.status.code(), Some(expected), "{self:#?}");
         self
     }
 
     #[track_caller]
-    fn err_holds(&self, part: &str) -> &Self {
+    pub(crate) fn err_holds(&self, part: &str) -> &Self {
         assert!(self.err.contains(part), "no \"{part}\" in {self:#?}");
         self
     }
 
     #[track_caller]
-    fn out_holds(&self, part: &str) -> &Self {
+    pub(crate) fn out_holds(&self, part: &str) -> &Self {
         assert!(self.out.contains(part), "no \"{part}\" in {self:#?}");
         self
     }
@@ -63,7 +68,7 @@ fn program() -> Command {
 
 impl Place {
     /// `rest` is the configuration but for its folders.
-    fn new(rest: &str) -> Self {
+    pub(crate) fn new(rest: &str) -> Self {
         let place = Self { folder: tempfile::tempdir().expect("a folder") };
         let top = "data = \"data\"\nkeys = \"keys\"\norg = \"example.org\"\nhost = \"web-1\"\n";
         place.write("whodid.toml", format!("{top}{rest}").as_bytes());
@@ -71,7 +76,7 @@ impl Place {
     }
 
     /// One that follows `log/auth.log` and its rotated copies.
-    fn with_auth_log() -> Self {
+    pub(crate) fn with_auth_log() -> Self {
         let place = Self::new(
             "[[source]]\nname = \"auth\"\ntype = \"auth\"\npaths = [\"log/auth.log*\"]\ntz = \"UTC\"\nyear = 2026\n",
         );
@@ -79,42 +84,42 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
         fs::File::create(path).and_then(|mut file| std::io::Write::write_all(&mut file, bytes)).expect("written");
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = program();
         command.current_dir(self.folder.path()).arg("--config").arg(self.path("whodid.toml")).args(args);
         command
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         self.command(args).output().expect("it runs").into()
     }
 
     /// Starts the daemon; its messages go to `stderr` in the folder.
-    fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         let log = fs::File::create(self.path("stderr")).expect("a file");
         self.command(args).stdout(Stdio::null()).stderr(log).spawn().expect("it runs")
     }
 
     /// Every event that a query finds.
     #[track_caller]
-    fn search(&self, query: &str) -> Vec<Event> {
+    pub(crate) fn search(&self, query: &str) -> Vec<Event> {
         let said = self.run(&["search", query, "--format", "whodid", "--limit", "10000000"]);
         said.code(0);
         said.out.lines().map(|line| Event::decode(line.as_bytes()).expect(line)).collect()
     }
 
     /// The bytes of all segments, one after the other.
-    fn trail(&self) -> Vec<u8> {
+    pub(crate) fn trail(&self) -> Vec<u8> {
         let mut segments: Vec<_> = fs::read_dir(self.path("data/trail/segment"))
             .expect("a trail")
             .map(|entry| entry.expect("readable").path())
@@ -125,14 +130,14 @@ impl Place {
     }
 
     #[track_caller]
-    fn verify(&self) {
+    pub(crate) fn verify(&self) {
         self.run(&["trail", "verify"]).code(0);
     }
 }
 
 /// Waits until something is so; what it waits for is named when it never is.
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -140,7 +145,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn stop(mut child: Child) -> ExitStatus {
+pub(crate) fn stop(mut child: Child) -> ExitStatus {
     let pid = rustix_pid(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
     child.wait().expect("it was stopped")
