@@ -53,7 +53,7 @@ impl Args {
 
 /// Reads, evaluates, and says what came of it. All was read: 0, whatever the alerts say.
 pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
-    let Work { config, sources, mode, mut refused } = work;
+    let Work { config, sources, mode, refused } = work;
     let runtime = runtime()?;
     let progress = Arc::new(Progress::default());
     let plan = Plan { config: config.clone(), sources, mode, progress: Arc::clone(&progress), views: true };
@@ -65,12 +65,12 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
     drop(bar);
     let report = report?;
     io::stdout().lock().write_all(summary::of(&config, &report).as_bytes())?;
-    let failures = report.read.iter().flat_map(|source| &source.failures);
-    refused.extend(failures.map(|failure| format!("{} {}", failure.origin, failure.problem)));
     for problem in &refused {
         say::aside(format_args!("whodid: {}", escape::line(problem)));
     }
-    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // What failed while it was read was said then, and stands in the summary.
+    let is_whole = refused.is_empty() && report.read.iter().all(|source| source.failures.is_empty());
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn follow(config: Config, sources: Vec<Source>) -> anyhow::Result<ExitCode> {

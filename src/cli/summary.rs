@@ -93,7 +93,8 @@ fn alerts(config: &Config, watched: &Watched) -> String {
         .filter(|state| count(*state) > 0)
         .map(|state| format!("{} {state}", count(state)))
         .collect();
-    let mut text = format!("\nAlerts at {}: {}\n", config.clock.now(), counted.join(", "));
+    let counted = if counted.is_empty() { "none applies here".to_owned() } else { counted.join(", ") };
+    let mut text = format!("\nAlerts at {}: {counted}\n", config.clock.now());
     for alert in worst_first(&judged) {
         text.push_str(&format!("\n{:<8} {}: {}\n", alert.state, escape::line(&alert.id), escape::line(&alert.title)));
         if let Some(unknown) = alert.unknown() {
