@@ -40,7 +40,8 @@ fn stage(path: &Path, bytes: &[u8], mode: u32, sync: Sync) -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     fs::rename(&temporary, path)?;
     if sync == Sync::Durable {
-        sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+        // The new name stands, and whether it lasts is unknown: room on the disk does not mend that.
+        sync_folder(path.parent().unwrap_or(Path::new("."))).map_err(io::Error::other)?;
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ pub(super) fn keep(layout: &Layout, blob: &Oversized) -> Result<(), TrailError> 
     let path = layout.blobs().join(&blob.sha256);
     let is_there = std::fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes.len() as u64);
     if is_there {
-        return Ok(());
+        // A process that was killed may have left a name that is not durable yet.
+        return durable::sync_folder(&layout.blobs()).map_err(|error| TrailError::sync(path, error));
     }
     durable::replace(&path, &blob.bytes, FILE_MODE).map_err(|error| TrailError::io(path, error))
 }
