@@ -12,6 +12,7 @@ mod killed;
 mod program;
 mod query;
 mod quickstart;
+mod real_logs;
 mod shipped;
 mod sources;
 mod tidy;

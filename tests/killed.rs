@@ -80,6 +80,11 @@ impl Spot {
         self.call.ends_with("sync")
     }
 
+    /// Its next try begins with another file.
+    fn is_at_new_file(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.ends_with(".tmp"))
+    }
+
     /// What is there can be lost without harm.
     fn is_at_cache(&self) -> bool {
         self.path.as_ref().is_some_and(|path| path.ends_with(".blocks") || path.starts_with("data/trail/seen"))
@@ -380,6 +385,10 @@ fn a_disk_that_is_full_is_waited_for() {
         if !spot.is_sync() && !spot.is_at_cache() && thread == Thread::Other {
             said.code(0).err_holds("The disk is full.");
             waits += 1;
+        }
+        // What has its name cannot be written anew, and a sync that failed is not made again.
+        if spot.is_sync() && !spot.is_at_cache() && !spot.is_at_new_file() {
+            said.code(1);
         }
     }
     assert!(waits > 0, "it never waited");
