@@ -55,7 +55,7 @@ pub enum TrailError {
 /// Who holds the trail, as it wrote it down itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holder {
-    /// Absent while the holder is just starting.
+    /// Absent while the holder is just starting, and where the file was deleted.
     pub text: Option<String>,
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.text {
             Some(text) => f.write_str(text),
-            None => f.write_str("another process that is just starting"),
+            None => f.write_str("another process, which has not written its name there"),
         }
     }
 }

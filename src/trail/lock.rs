@@ -1,4 +1,7 @@
 //! One writer at a time: an advisory lock (`flock(2)`) that ends with the process that holds it.
+//!
+//! The file `lock` names the holder. The folder itself is locked too: deleting the file, as people do
+//! with locks that seem to be left over, lets nobody else in.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -17,6 +20,7 @@ use crate::event::Stamp;
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+    _folder: File,
 }
 
 /// More than any command's name; what is longer was written by somebody else.
@@ -28,17 +32,23 @@ impl Lock {
         let layout = &Layout::new(data);
         let path = layout.lock();
         let file = open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
+        let folder = File::open(data).map_err(|error| TrailError::io(data, error))?;
+        let held = || TrailError::Held { holder: holder(layout), path: path.clone() };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(TrailError::Held { holder: holder(layout), path }),
+            Err(Errno::WOULDBLOCK) => return Err(held()),
             Err(error) => return Err(TrailError::io(path, error.into())),
+        }
+        // Some network file systems lock no folders: there the file has to do.
+        if let Err(Errno::WOULDBLOCK) = flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            return Err(held());
         }
         let text = format!("{command} (process {}, since {now})\n", process::id());
         // Only a message for others depends on it: a full disk is met where it matters.
         if file.set_len(0).is_ok() {
             file.write_all_at(text.as_bytes(), 0).unwrap_or_default();
         }
-        Ok(Self { _file: file })
+        Ok(Self { _file: file, _folder: folder })
     }
 }
 

@@ -72,6 +72,8 @@ fn a_second_writer_is_told_who_the_first_is() {
     assert!(matches!(second, TrailError::Held { .. }));
     let text = second.to_string();
     assert!(text.contains(&format!("whodid run (process {}, since {})", std::process::id(), now())), "{text}");
+    bench.delete("lock");
+    assert!(matches!(bench.try_open(), Err(TrailError::Held { .. })));
     drop(first);
     bench.open();
 }

@@ -156,12 +156,43 @@ fn a_writer_at_work_raises_no_alarm() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let (mut writer, opened) = bench.open();
-            bench.fill_on(&mut writer, opened.size, 3_000);
+            bench.fill_on(&mut writer, opened.size, 1_000);
             is_done.store(true, Relaxed);
         });
         while !is_done.load(Relaxed) {
             let report = bench.verify();
             assert_eq!(report.findings, []);
+        }
+    });
+}
+
+/// What is acknowledged can be read at once, whatever segment it went to.
+#[test]
+fn readers_keep_up_with_a_writer_at_work() {
+    let mut bench = Bench::new();
+    bench.segment_bytes = 3_000;
+    bench.fill(1);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut writer, opened) = bench.open();
+            bench.fill_on(&mut writer, opened.size, 1_000);
+            is_done.store(true, Relaxed);
+        });
+        let reader = bench.reader();
+        let mut next = 0;
+        while !is_done.load(Relaxed) {
+            for found in reader.scan(next).expect("a trail") {
+                let (seq, event) = found.expect("an entry");
+                assert_eq!((seq, event.id), (next, bench.id(next)));
+                next += 1;
+            }
+            let upto = reader.acknowledged().expect("a number");
+            for seq in [0, upto / 2, upto - 1] {
+                assert_eq!(bench.reader().event(seq).expect("an entry").id, bench.id(seq));
+                assert_eq!(reader.event(seq).expect("an entry").id, bench.id(seq));
+            }
+            assert!(bench.reader().stat().expect("readable").size >= upto);
         }
     });
 }
