@@ -284,7 +284,9 @@ impl Stage {
             self.write(group, runtime)?;
         }
         self.sign(runtime)?;
-        lock(&self.seen).flush()?;
+        if let Err(error) = lock(&self.seen).flush() {
+            warn!(%error, "The set of seen ids could not be written; the next start makes it anew.");
+        }
         Ok(self.added)
     }
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::durable;
 use crate::event::EventId;
 use crate::trail::TrailError;
-use crate::trail::layout::{FILE_MODE, Layout, names};
+use crate::trail::layout::{FILE_MODE, Layout, create_folder, names};
 
 const ID_BYTES: u64 = 16;
 const HASH_BYTES: u64 = 32;
@@ -117,6 +117,7 @@ pub(super) fn write(
 ) -> Result<IdFile, TrailError> {
     let path = path(layout, &stretch);
     let failed = |error| TrailError::io(&path, error);
+    create_folder(&layout.seen()).map_err(failed)?;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(&path);
     let file = file.map_err(failed)?;
     let mut out = BufWriter::with_capacity(64 << 10, &file);

@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_was_deleted_is_made_anew() {
+        let bench = Bench::new();
+        bench.fill(50);
+        let mut seen = Seen::open(bench.data(), &bench.reader()).expect("a set");
+        bench.delete("trail/seen");
+        seen.flush().expect("room");
+        assert_eq!(bench.names("trail/seen").len(), 1);
+    }
+
+    #[test]
     fn a_damaged_file_is_made_anew() {
         let bench = Bench::new();
         bench.fill(500);
