@@ -12,6 +12,7 @@ mod alerts;
 mod bad_input;
 mod doubles;
 mod kills;
+mod prove;
 mod quickstart_run;
 mod usage;
 

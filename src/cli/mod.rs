@@ -5,7 +5,7 @@
 //! else to stderr.
 //!
 //! Exit codes: 0 done, 1 not done, 2 wrong usage. `check` has those of Nagios ([`crate::check::State`]),
-//! `trail verify` its own ([`crate::trail::Exit`]).
+//! `trail verify` and `trail prove` their own ([`crate::trail::Exit`]).
 
 mod alert;
 mod check;
@@ -131,7 +131,7 @@ fn wrong_usage(args: &[OsString]) -> u8 {
     });
     match named.as_ref().map(|(name, below)| (name.as_str(), below.as_str())) {
         Some(("check", _)) => State::Unknown.exit_code(),
-        Some(("trail", "verify")) => Exit::Unusable as u8,
+        Some(("trail", "verify" | "prove")) => Exit::Unusable as u8,
         _ => 2,
     }
 }

@@ -1,20 +1,20 @@
-//! `whodid trail verify|cat|stat`.
+//! `whodid trail verify|prove|cat|stat`.
+
+mod prove;
+mod verify;
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::progress::Bar;
 use super::say;
 use super::settings::Place;
 use crate::event::escape;
-use crate::trail::{self, Against, Exit, Reader, Report, Signature};
+use crate::trail::{Exit, Reader};
 
 /// Prove, print and describe the trail
 #[derive(Debug, clap::Args)]
@@ -25,28 +25,11 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Verify(Verify),
+    Verify(verify::Verify),
+    Prove(prove::Prove),
     Cat(Cat),
     /// Say which trail it is, how long, and how far it is signed
     Stat,
-}
-
-/// Check every stored byte against what was signed; works on a copy, without any network
-///
-/// Exit 0: whole up to the signed size. 1: altered; the first bad entry is named. 2: incomplete.
-/// 3: not signed by the key, or no key given. 4: nothing to look at, or wrong usage.
-#[derive(Debug, clap::Args)]
-struct Verify {
-    /// A copy of a data folder, or of its `trail` [default: the data folder]
-    folder: Option<PathBuf>,
-
-    /// The public key, or the file that holds it [default: the one in the key folder, on the machine that signs]
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-
-    /// A checkpoint of this trail that was kept elsewhere: without one, nobody can tell a tail that was cut back
-    #[arg(long = "anchor", value_name = "FILE")]
-    anchors: Vec<PathBuf>,
 }
 
 /// Print entries as they are stored, oldest first
@@ -64,50 +47,28 @@ struct Cat {
 impl Args {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Verify(verify) => Ok(verify.run(place)),
+            Command::Verify(verify) => Ok(code(verify.run(place))),
+            Command::Prove(prove) => Ok(code(prove.run(place))),
             Command::Cat(cat) => cat.run(place),
             Command::Stat => stat(place),
         }
     }
 }
 
-impl Verify {
-    /// Whatever keeps it from looking is a verdict too.
-    fn run(self, place: &Place) -> ExitCode {
-        match self.verify(place) {
-            Ok(exit) => ExitCode::from(exit as u8),
-            Err(error) => {
-                say::aside(format_args!("whodid: {}", escape::line(&say::causes(&error))));
-                ExitCode::from(Exit::Unusable as u8)
-            }
-        }
-    }
+/// Whatever keeps a command that judges from looking is a verdict too.
+fn code(judged: anyhow::Result<Exit>) -> ExitCode {
+    let exit = judged.unwrap_or_else(|error| {
+        say::aside(format_args!("whodid: {}", escape::line(&say::causes(&error))));
+        Exit::Unusable
+    });
+    ExitCode::from(exit as u8)
+}
 
-    fn verify(self, place: &Place) -> anyhow::Result<Exit> {
-        let mut against = Against { key: None, anchors: Vec::new() };
-        for anchor in &self.anchors {
-            against.anchors.push(fs::read(anchor).with_context(|| anchor.display().to_string())?);
-        }
-        let named = self.key.as_deref().map(key).transpose()?;
-        let folder = match self.folder {
-            Some(folder) => folder,
-            None => {
-                let config = place.settings()?;
-                against.know_ours(&config.data, &config.keys);
-                config.data
-            }
-        };
-        against.key = named.or(against.key);
-        let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
-        let look = Arc::clone(&done);
-        let bar = Bar::of_bytes(Arc::new(move || (look.0.load(Relaxed), look.1.load(Relaxed), String::new())));
-        let report = trail::verify(&folder, &against, &mut |bytes, all| {
-            done.0.store(bytes, Relaxed);
-            done.1.store(all, Relaxed);
-        });
-        drop(bar);
-        io::stdout().lock().write_all(verdict(&report).as_bytes())?;
-        Ok(report.exit())
+/// The exit code is the verdict, whoever reads the words: `whodid trail verify | head -1`.
+fn tell(text: &str, exit: Exit) -> anyhow::Result<Exit> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(exit),
     }
 }
 
@@ -118,48 +79,6 @@ fn key(text: &str) -> anyhow::Result<String> {
         false => text.to_owned(),
     };
     Ok(text.trim().to_owned())
-}
-
-impl Against {
-    /// What the machine that signs knows itself; another user may not be able to read it.
-    fn know_ours(&mut self, data: &Path, keys: &Path) {
-        let Ok(trail) = Reader::open(data) else { return };
-        let (key, last) = trail.key_places(keys);
-        self.key = fs::read_to_string(key).ok().map(|key| key.trim().to_owned());
-        self.anchors.extend(fs::read(last));
-    }
-}
-
-fn verdict(report: &Report) -> String {
-    let exit = report.exit();
-    let word = match exit {
-        Exit::Whole => "WHOLE",
-        Exit::Altered => "ALTERED",
-        Exit::Incomplete => "INCOMPLETE",
-        Exit::Untrusted => "UNTRUSTED",
-        Exit::Unusable => "UNUSABLE",
-    };
-    let mut text =
-        format!("{word} complete to {}; {} entries, {} bytes\n", report.complete_to, report.lines, report.bytes);
-    if let Some(origin) = &report.origin {
-        text.push_str(&format!("trail      {}\n", escape::line(origin)));
-    }
-    text.push_str(match report.signature {
-        Signature::Good => "signature  good\n",
-        Signature::Bad => "signature  not by this key\n",
-        Signature::NotChecked => "signature  not checked: no key was given (--key)\n",
-    });
-    match report.anchored_to {
-        Some(size) => text.push_str(&format!("anchors    {}, the newest at {size}\n", report.anchors)),
-        None => text
-            .push_str("anchors    none: a tail cut back to an earlier checkpoint, or an older copy, would not show\n"),
-    }
-    for finding in &report.findings {
-        let byte = finding.byte.map(|byte| format!(" at byte {byte}")).unwrap_or_default();
-        let path = finding.path.display().to_string();
-        text.push_str(&format!("{}{byte}: {}\n", escape::line(&path), escape::line(&finding.text)));
-    }
-    text
 }
 
 impl Cat {

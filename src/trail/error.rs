@@ -50,6 +50,8 @@ pub enum TrailError {
     // The caller asked for what is not there.
     #[error("there is no entry {seq}: the trail ends at {size}")]
     Beyond { seq: u64, size: u64 },
+    #[error("entry {seq} is not signed yet: the checkpoint covers {size}; a writer at work signs within a second")]
+    NotSigned { seq: u64, size: u64 },
 }
 
 /// Who holds the trail, as it wrote it down itself.
@@ -77,6 +79,8 @@ pub enum Damage {
     Entry { seq: u64, reason: String },
     #[error("the hashes do not add up to what was signed")]
     Root,
+    #[error("the tiles do not prove entry {seq} under the signed root")]
+    Unproven { seq: u64 },
     #[error("what it signs is not the tree that was signed before, of {size} entries")]
     Forked { size: u64 },
     #[error("it cannot be believed: {0}")]

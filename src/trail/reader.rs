@@ -20,9 +20,9 @@ use crate::event::{Event, Stamp};
 /// Reads a trail up to its last acknowledged entry, without a lock.
 #[derive(Debug)]
 pub struct Reader {
-    layout: Layout,
+    pub(super) layout: Layout,
     origin: Origin,
-    tiles: Tiles,
+    pub(super) tiles: Tiles,
     /// By their first entry; opened when they are needed.
     segments: Mutex<BTreeMap<u64, Arc<Segment>>>,
 }

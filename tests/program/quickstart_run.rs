@@ -57,12 +57,13 @@ fn a_second_run_adds_nothing() {
     assert_eq!(size(), before);
 }
 
-/// The first block of text is the session, the second the check.
+/// The first block of text is the session, the second the check, the third the verification.
 #[test]
 fn the_readme_shows_what_it_prints() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
     let mut blocks = readme.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
-    let (session, check) = (blocks.next().expect("the session"), blocks.next().expect("the check"));
+    let mut block = |name: &str| blocks.next().unwrap_or_else(|| panic!("no {name} in README.md"));
+    let (session, check, verification) = (block("session"), block("check"), block("verification"));
     let folder = copy();
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let said = plain(&run(folder.path(), &["run", "--once"]).out);
@@ -73,4 +74,16 @@ fn the_readme_shows_what_it_prints() {
     }
     let said = run(folder.path(), &["check", "aws/security-group-open-to-world"]);
     assert_eq!(check.lines().nth(1), said.out.lines().next());
+    let keys = fs::read_dir(folder.path().join("keys")).expect("keys").map(|entry| entry.expect("readable").path());
+    let vkey = keys.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "vkey"));
+    let mut verify = program();
+    verify.args(["trail", "verify"]).arg(folder.path().join("data")).arg("--key").arg(vkey.expect("a public key"));
+    let said = Said::from(verify.output().expect("it runs"));
+    // The name of the trail is random, and how long its entries are depends on how long reading took.
+    let fixed = |text: &str| {
+        text.lines()
+            .filter(|l| !l.starts_with("entries ") && !l.starts_with("trail "))
+            .fold(String::new(), |all, line| all + line + "\n")
+    };
+    assert_eq!(fixed(verification.split_once('\n').expect("a command").1), fixed(&said.out));
 }

@@ -1,0 +1,159 @@
+//! `whodid trail verify`: the verdict, as text or as one JSON document.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use anyhow::Context as _;
+use serde_json::{Value as Json, json};
+
+use super::super::progress::Bar;
+use super::super::settings::Place;
+use crate::event::escape;
+use crate::trail::{self, Against, Exit, Reader, Report, Signature};
+
+/// Check every stored byte against what was signed; works on a copy, without any network
+///
+/// Exit 0: all that was signed is there and unchanged. 1: altered; the first bad entry is named.
+/// 2: incomplete. 3: not signed by the key, or no key given. 4: nothing to look at, or wrong usage.
+///
+/// WHOLE is said only where a checkpoint kept elsewhere (--anchor) knows no more than is here;
+/// without one it is COMPLETE to the signed size, and what came later cannot be checked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// A copy of a data folder, or of its `trail` [default: the data folder]
+    folder: Option<PathBuf>,
+
+    /// The public key, or the file that holds it [default: the one in the key folder, on the machine that signs]
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    /// A checkpoint of this trail that was kept elsewhere: without one, nobody can tell a tail that was cut back
+    #[arg(long = "anchor", value_name = "FILE")]
+    anchors: Vec<PathBuf>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub(super) fn run(self, place: &Place) -> anyhow::Result<Exit> {
+        let mut against = Against { key: None, anchors: Vec::new() };
+        for anchor in &self.anchors {
+            against.anchors.push(fs::read(anchor).with_context(|| anchor.display().to_string())?);
+        }
+        let named = self.key.as_deref().map(super::key).transpose()?;
+        let folder = match self.folder {
+            Some(folder) => folder,
+            None => {
+                let config = place.settings()?;
+                against.know_ours(&config.data, &config.keys);
+                config.data
+            }
+        };
+        against.key = named.or(against.key);
+        let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let look = Arc::clone(&done);
+        let bar = Bar::of_bytes(Arc::new(move || (look.0.load(Relaxed), look.1.load(Relaxed), String::new())));
+        let report = trail::verify(&folder, &against, &mut |bytes, all| {
+            done.0.store(bytes, Relaxed);
+            done.1.store(all, Relaxed);
+        });
+        drop(bar);
+        let text = if self.json { format!("{:#}\n", document(&report)) } else { text(&report) };
+        super::tell(&text, report.exit())
+    }
+}
+
+impl Against {
+    /// What the machine that signs knows itself; another user may not be able to read it.
+    fn know_ours(&mut self, data: &Path, keys: &Path) {
+        let Ok(trail) = Reader::open(data) else { return };
+        let (key, last) = trail.key_places(keys);
+        self.key = fs::read_to_string(key).ok().map(|key| key.trim().to_owned());
+        self.anchors.extend(fs::read(last));
+    }
+}
+
+/// "Whole" says that nothing is missing, which only an anchor can know.
+fn verdict(report: &Report) -> &'static str {
+    match report.exit() {
+        Exit::Whole if is_anchored(report) => "whole",
+        Exit::Whole => "complete",
+        other => word(other),
+    }
+}
+
+fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Whole => "whole",
+        Exit::Altered => "altered",
+        Exit::Incomplete => "incomplete",
+        Exit::Untrusted => "untrusted",
+        Exit::Unusable => "unusable",
+    }
+}
+
+/// Whether an anchor reaches as far as what is here.
+fn is_anchored(report: &Report) -> bool {
+    report.anchored_to.is_some_and(|size| size >= report.complete_to)
+}
+
+fn text(report: &Report) -> String {
+    let mut text = format!("{} to {}", verdict(report).to_uppercase(), report.complete_to);
+    text.push_str(match report.anchored_to {
+        _ if report.exit() != Exit::Whole || is_anchored(report) => "",
+        Some(_) => "; what came later cannot be checked without a newer anchor",
+        None => "; what came later cannot be checked without an anchor",
+    });
+    text.push_str(&format!("\nentries    {} in {} bytes\n", report.lines, report.bytes));
+    if let Some(origin) = &report.origin {
+        text.push_str(&format!("trail      {}\n", escape::line(origin)));
+    }
+    text.push_str(match report.signature {
+        Signature::Good => "signature  good\n",
+        Signature::Bad => "signature  not by this key\n",
+        Signature::NotChecked => "signature  not checked: no key was given (--key)\n",
+    });
+    match report.anchored_to {
+        Some(size) => text.push_str(&format!("anchors    {}, the newest at {size}\n", report.anchors)),
+        None => text
+            .push_str("anchors    none: a tail cut back to an earlier checkpoint, or an older copy, would not show\n"),
+    }
+    for finding in &report.findings {
+        let byte = finding.byte.map(|byte| format!(" at byte {byte}")).unwrap_or_default();
+        let path = finding.path.display().to_string();
+        text.push_str(&format!("{}{byte}: {}\n", escape::line(&path), escape::line(&finding.text)));
+    }
+    text
+}
+
+/// `docs/trail-format.md` explains the members.
+fn document(report: &Report) -> Json {
+    let findings = report.findings.iter().map(|finding| {
+        json!({
+            "verdict": word(finding.exit),
+            "path": finding.path.to_string_lossy(),
+            "byte": finding.byte,
+            "entry": finding.seq,
+            "text": finding.text,
+        })
+    });
+    json!({
+        "verdict": verdict(report),
+        "exit": report.exit() as u8,
+        "complete_to": report.complete_to,
+        "trail": report.origin,
+        "lines": report.lines,
+        "bytes": report.bytes,
+        "signature": match report.signature {
+            Signature::Good => "good",
+            Signature::Bad => "bad",
+            Signature::NotChecked => "not checked",
+        },
+        "anchors": { "given": report.anchors, "newest": report.anchored_to },
+        "findings": findings.collect::<Vec<Json>>(),
+    })
+}
