@@ -53,7 +53,7 @@ impl Args {
 
 /// Reads, evaluates, and says what came of it. All was read: 0, whatever the alerts say.
 pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
-    let Work { config, sources, mode, refused } = work;
+    let Work { config, sources, mode, mut refused } = work;
     let runtime = runtime()?;
     let progress = Arc::new(Progress::default());
     let plan = Plan { config: config.clone(), sources, mode, progress: Arc::clone(&progress), views: true };
@@ -61,10 +61,17 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
         let (done, total) = progress.bytes();
         (done, total, format!("{} events", progress.events()))
     }));
-    let report = runtime.block_on(async { pipeline::run(plan, stop_on_signals()?).await.map_err(anyhow::Error::from) });
+    let ended = runtime.block_on(async {
+        let stopped = stop_on_signals()?;
+        let report = pipeline::run(plan, stopped.clone()).await?;
+        anyhow::Ok((report, *stopped.borrow()))
+    });
     drop(bar);
-    let report = report?;
+    let (report, is_stopped) = ended?;
     io::stdout().lock().write_all(summary::of(&config, &report).as_bytes())?;
+    if is_stopped {
+        refused.push("stopped before all was read: the same command goes on from there".to_owned());
+    }
     for problem in &refused {
         say::aside(format_args!("whodid: {}", escape::line(problem)));
     }
