@@ -18,3 +18,4 @@ mod sources;
 mod tidy;
 mod utmp;
 mod utmp_data;
+mod verdicts;

@@ -17,7 +17,7 @@ use crate::event::{Stamp, escape};
 use crate::index::embedded::Searcher;
 use crate::index::{Index, Search};
 use crate::query::Query;
-use crate::trail::Reader;
+use crate::trail::{Mode, Reader};
 
 /// Evaluate an alert for the window that ends now; one line, and an exit code for monitoring
 ///
@@ -52,7 +52,7 @@ impl Args {
     fn answer(&self, place: &Place) -> anyhow::Result<(State, String)> {
         let config = place.settings()?;
         let questions = self.questions(&config)?;
-        let index = Searcher::open(&config.data, Reader::open(&config.data)?);
+        let index = Searcher::open(&config.data, Reader::open_as(&config.data, Mode::new(config.clock.is_replay()))?);
         let status = status(&config)?;
         let freshness = Freshness { status: status.as_ref(), now: config.clock.now(), stale_after: config.stale_after };
         let ask = |question: &Question<'_>| check::check(question, &index, &freshness);

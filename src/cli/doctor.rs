@@ -15,7 +15,7 @@ use crate::event::{Family, escape};
 use crate::index::embedded::Searcher;
 use crate::index::{Index as _, Search};
 use crate::query::ast::Ast;
-use crate::trail::{Reader, TrailError};
+use crate::trail::{Mode, Reader, TrailError};
 use crate::{collect, sources};
 
 /// Say what can be read here, what cannot, and how to mend it
@@ -151,7 +151,7 @@ impl Findings {
     }
 
     fn trail(&mut self, config: &Config) {
-        let reader = match Reader::open(&config.data) {
+        let reader = match Reader::open_as(&config.data, Mode::new(config.clock.is_replay())) {
             Ok(reader) => reader,
             Err(TrailError::NoTrail(_)) => {
                 return self.note("trail", format!("none yet in {}: `whodid run` begins one", config.data.display()));

@@ -84,7 +84,7 @@ const LAST_MESSAGES: Duration = Duration::from_secs(10);
 pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report, PipelineError> {
     let Plan { config, sources, mode, progress, views } = plan;
     let (trail, opened) = trail::Writer::open(Open {
-        mode: if config.clock.is_replay() { trail::Mode::Replay } else { trail::Mode::Live },
+        mode: trail::Mode::new(config.clock.is_replay()),
         command: opening::command(mode).to_owned(),
         ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
     })?;

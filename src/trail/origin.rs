@@ -45,6 +45,10 @@ const VERSION: &str = "whodid trail 1";
 const BYTES_MAX: u64 = 4_096;
 
 impl Mode {
+    pub fn new(is_replay: bool) -> Self {
+        if is_replay { Self::Replay } else { Self::Live }
+    }
+
     pub(super) fn other(self) -> Self {
         match self {
             Self::Live => Self::Replay,

@@ -66,6 +66,15 @@ impl Reader {
         Ok(Self { tiles: Tiles::new(&layout), layout, origin, segments: Mutex::default() })
     }
 
+    /// The same, where an answer is about the present: what stands still is never out of date.
+    pub fn open_as(data: &Path, mode: Mode) -> Result<Self, TrailError> {
+        let this = Self::open(data)?;
+        match this.mode() == mode {
+            true => Ok(this),
+            false => Err(TrailError::Mode { path: data.to_owned(), recorded: this.mode() }),
+        }
+    }
+
     pub fn origin(&self) -> &str {
         &self.origin.origin
     }
