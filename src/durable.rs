@@ -18,6 +18,13 @@ pub fn swap(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     stage(path, bytes, mode, Sync::Cache)
 }
 
+/// Gives a durable file its final name in the same folder, durably.
+pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the folder is made durable next")]
+    fs::rename(temporary, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sync {
     Durable,
@@ -37,7 +44,7 @@ fn stage(path: &Path, bytes: &[u8], mode: u32, sync: Sync) -> io::Result<()> {
     if sync == Sync::Durable {
         file.sync_all()?;
     }
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    #[expect(clippy::disallowed_methods, reason = "the file is durable, or a cache")]
     fs::rename(&temporary, path)?;
     if sync == Sync::Durable {
         // The new name stands, and whether it lasts is unknown: room on the disk does not mend that.

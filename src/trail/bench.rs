@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::verify::{Against, Report, verify};
-use super::{Line, Open, Opened, Reader, TrailError, Writer};
+use super::{Line, Open, Opened, Reader, Sealer, TrailError, Writer};
 use crate::durable;
 use crate::event::{Event, EventId, Family, Source, Stamp, encode};
 
@@ -146,7 +146,34 @@ impl Bench {
         super::layout::names(&self.path(folder)).expect("readable")
     }
 
-    /// The names of the segments, below the data folder.
+    /// Seals all but the newest segment, and returns the sealed ones' names.
+    pub(super) fn seal(&self) -> Vec<String> {
+        self.sealer().seal(&mut || true).expect("room");
+        self.sealed()
+    }
+
+    pub(super) fn sealer(&self) -> Sealer {
+        Sealer::open(self.data(), "a test", now()).expect("a trail")
+    }
+
+    /// The names of the sealed segments, below the data folder.
+    pub(super) fn sealed(&self) -> Vec<String> {
+        let names = self.names("trail/segment").into_iter().filter(|name| name.ends_with(".zst"));
+        names.map(|name| format!("trail/segment/{name}")).collect()
+    }
+
+    /// All entries as they are read.
+    pub(super) fn lines(&self, from: u64) -> Vec<(u64, String)> {
+        let reader = self.reader();
+        let mut lines = reader.lines(from).expect("a trail");
+        let mut all = Vec::new();
+        while let Some((seq, line)) = lines.next().expect("readable") {
+            all.push((seq, String::from_utf8_lossy(line).into_owned()));
+        }
+        all
+    }
+
+    /// The names of the plain segments, below the data folder.
     pub(super) fn segments(&self) -> Vec<String> {
         let names = self.names("trail/segment").into_iter().filter(|name| name.ends_with(".jsonl"));
         names.map(|name| format!("trail/segment/{name}")).collect()

@@ -71,6 +71,8 @@ pub enum Damage {
     Malformed(&'static str),
     #[error("entry {seq} at byte {byte} is not what was signed")]
     Changed { seq: u64, byte: u64 },
+    #[error("the frame that holds the lines from byte {byte} on cannot be decompressed")]
+    Frame { byte: u64 },
     #[error("it ends before entry {seq}, and there were {size}")]
     Cut { seq: u64, size: u64 },
     #[error("entry {seq} should follow here, but the next one is {found}")]

@@ -5,6 +5,7 @@
 //! <data>/trail/origin                      name, mode and birth of the trail
 //! <data>/trail/segment/<first entry>.jsonl entries, one a line; 20 digits
 //! <data>/trail/segment/<first entry>.blocks  a cache: where every 256th line begins
+//! <data>/trail/segment/<first entry>.jsonl.zst  the same entries, sealed: one of the two, or both for a moment
 //! <data>/trail/acknowledged                how many entries are durable
 //! <data>/trail/tile/<level>/<n>            hashes
 //! <data>/trail/checkpoint                  the signed size and root
@@ -67,6 +68,15 @@ impl Layout {
 
     pub(super) fn segment(&self, first: u64) -> PathBuf {
         self.segments().join(format!("{first:020}.jsonl"))
+    }
+
+    pub(super) fn sealed(&self, first: u64) -> PathBuf {
+        self.segments().join(format!("{first:020}.jsonl.zst"))
+    }
+
+    /// Where a sealed segment is written before it is compared.
+    pub(super) fn sealing(&self, first: u64) -> PathBuf {
+        self.segments().join(format!("{first:020}.jsonl.zst.tmp"))
     }
 
     pub(super) fn acknowledged(&self) -> PathBuf {

@@ -18,8 +18,8 @@ use super::layout::{self, FILE_MODE, Layout};
 use super::lock::Lock;
 use super::origin::Origin;
 use super::segment::{self, BLOCK_LINES, Cursor, Segment, Step};
-use super::tile::{self, Edge, Tile, WIDTH};
-use super::tiles::{Filled, Tiles};
+use super::tile::{self, Edge};
+use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
 use super::writer::{Open, Opened, Recovered, Tail, Writer, write_checkpoint};
 use super::{TrailError, checkpoint, unrecorded};
@@ -79,7 +79,7 @@ impl Writer {
             pending: super::writer::Pending::default(),
             is_untold,
             is_stopped: false,
-            _lock: lock,
+            lock: Arc::new(lock),
         };
         Ok((writer, opened))
     }
@@ -101,7 +101,9 @@ fn make(layout: &Layout, open: &Open) -> Result<(Origin, Keys), TrailError> {
 }
 
 fn is_used(layout: &Layout, first: u64) -> bool {
-    std::fs::metadata(layout.segment(first)).is_ok_and(|found| found.len() > 0)
+    [layout.segment(first), layout.sealed(first)]
+        .iter()
+        .any(|path| std::fs::metadata(path).is_ok_and(|found| found.len() > 0))
 }
 
 /// The checkpoint, which is at least as new as the second memory knows, and continues what that knows.
@@ -160,14 +162,14 @@ struct Found {
 /// Reads the newest segment: entries that are signed must be what was signed, the others whole events.
 fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Option<u64>) -> Result<Found, TrailError> {
     let segment = Arc::new(Segment::open(layout, first)?);
-    let mut expected = Expected { tiles, size: edge.size(), hashes: (u64::MAX, Vec::new()) };
+    let mut expected = Leaves::new(tiles, edge.size());
     let bytes = segment.bytes()?;
     let mut found = Found { bytes, segment, edge, full: Vec::new(), end: 0, starts: Vec::new(), recoveries: 0 };
     let mut cursor = Cursor::new(&found.segment, 0);
     let mut seq = first;
     while let Step::Line(byte, line) = cursor.next()? {
         let leaf = tree::leaf(line);
-        if seq < expected.size {
+        if seq < expected.size() {
             if expected.leaf(seq)? != leaf {
                 return Err(TrailError::damaged(&found.segment.path, Damage::Changed { seq, byte }));
             }
@@ -183,8 +185,13 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
         found.end = byte + line.len() as u64 + 1;
         seq += 1;
     }
-    match seq < expected.size {
-        true => Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size })),
+    if seq < expected.size() {
+        return Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size() }));
+    }
+    match found.segment.is_sealed() && found.end < found.bytes {
+        true => {
+            Err(TrailError::malformed(&found.segment.path, "a sealed segment holds whole entries and nothing else"))
+        }
         false => Ok(found),
     }
 }
@@ -194,25 +201,6 @@ fn tells_of_recovery(line: &[u8]) -> bool {
         && Event::decode(line).is_ok_and(|event| {
             event.source.kind == crate::event::Family::Whodid && event.what.action == action::RECOVERED
         })
-}
-
-/// The hashes of signed entries, a tile at a time.
-struct Expected<'t> {
-    tiles: &'t Tiles,
-    size: u64,
-    hashes: (u64, Vec<Hash>),
-}
-
-impl Expected<'_> {
-    fn leaf(&mut self, seq: u64) -> Result<Hash, TrailError> {
-        let (index, at) = (seq / WIDTH as u64, (seq % WIDTH as u64) as usize);
-        let missing = || TrailError::missing(self.tiles.path(Tile { level: 0, index, width: WIDTH as u16 }));
-        if self.hashes.0 != index {
-            let tile = Tile::at(0, index, self.size).ok_or_else(missing)?;
-            self.hashes = (index, self.tiles.expect(tile)?);
-        }
-        self.hashes.1.get(at).copied().ok_or_else(missing)
-    }
 }
 
 impl Found {
@@ -240,6 +228,9 @@ impl Found {
 
     /// The segment as the writer needs it: cut to what is whole, and durable.
     fn tail(&self, layout: &Layout) -> Result<Tail, TrailError> {
+        if self.segment.is_sealed() {
+            return Tail::create(layout, self.edge.size());
+        }
         let path = self.segment.path.clone();
         let file = layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
         file.set_len(self.end).map_err(|error| TrailError::io(&path, error))?;

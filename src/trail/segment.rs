@@ -1,8 +1,12 @@
 //! A segment: entries one after the other, each on a line, in a file named after its first entry.
 //!
+//! It is plain while it is the newest, and some time later sealed ([`super::sealed`]): nobody who reads
+//! sees a difference, bytes are counted as in the plain file. While both files are there the plain one is
+//! read: the sealed one was not compared with the tiles yet.
+//!
 //! [`Cursor`] reads forward, whoever asks: a reader, the writer when it opens, a verification.
 //! [`Segment`] finds one line among hundreds of thousands: it knows where every 256th begins, from
-//! the cache beside it or by reading through the file once.
+//! the cache beside it or by reading through the file once, or where the lines of each frame do.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::TrailError;
 use super::layout::{Layout, names};
+use super::sealed::Sealed;
 use super::tile;
 use crate::event::LEAF_BYTES_MAX;
 
@@ -26,9 +31,22 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub(super) struct Segment {
     pub(super) first: u64,
     pub(super) path: PathBuf,
-    file: File,
-    /// Where lines 0, 256, 512, … begin, as far as that is known.
-    starts: Mutex<Vec<u64>>,
+    content: Content,
+    /// Where some of the lines begin, as far as that is known; the first is line 0.
+    starts: Mutex<Vec<Start>>,
+}
+
+/// The place of a line in its segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Start {
+    pub(super) line: u64,
+    pub(super) byte: u64,
+}
+
+#[derive(Debug)]
+enum Content {
+    Plain(File),
+    Sealed(Sealed),
 }
 
 /// Reads whole lines forward.
@@ -54,9 +72,38 @@ pub(super) enum Step<'a> {
 
 /// The first entries of all segments, in order.
 pub(super) fn list(layout: &Layout) -> Result<Vec<u64>, TrailError> {
-    let first = |name: &String| name.strip_suffix(".jsonl").filter(|digits| digits.len() == 20)?.parse().ok();
-    Ok(names(&layout.segments())?.iter().filter_map(first).collect())
+    let read = || names(&layout.segments()).map(|names| firsts(&names, ENDINGS));
+    let mut found = read()?;
+    // The system lists so many names in one step. Of more it could miss one that is sealed meanwhile.
+    while found.len() > LISTED_AT_ONCE {
+        let again = read()?;
+        if again == found {
+            break;
+        }
+        found = again;
+    }
+    Ok(found)
 }
+
+/// Those of which there is a plain file.
+pub(super) fn plain(layout: &Layout) -> Result<Vec<u64>, TrailError> {
+    Ok(firsts(&names(&layout.segments())?, &ENDINGS[..1]))
+}
+
+fn firsts(names: &[String], endings: &[&str]) -> Vec<u64> {
+    let first = |name: &String| {
+        let digits = endings.iter().find_map(|ending| name.strip_suffix(ending))?;
+        digits.parse().ok().filter(|_| digits.len() == 20)
+    };
+    let mut firsts: Vec<u64> = names.iter().filter_map(first).collect();
+    firsts.dedup();
+    firsts
+}
+
+/// Plain and sealed.
+const ENDINGS: &[&str] = &[".jsonl", ".jsonl.zst"];
+
+const LISTED_AT_ONCE: usize = 200;
 
 /// The file that remembers where every 256th line begins.
 pub(super) fn cache(layout: &Layout, first: u64) -> PathBuf {
@@ -66,24 +113,55 @@ pub(super) fn cache(layout: &Layout, first: u64) -> PathBuf {
 impl Segment {
     pub(super) fn open(layout: &Layout, first: u64) -> Result<Self, TrailError> {
         let path = layout.segment(first);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TrailError::missing(path)),
-            Err(error) => return Err(TrailError::io(path, error)),
-        };
-        let starts = Mutex::new(remembered(layout, first, &file));
-        Ok(Self { first, path, file, starts })
+        match File::open(&path) {
+            Ok(file) => {
+                let starts = Mutex::new(remembered(layout, first, &file));
+                Ok(Self { first, path, content: Content::Plain(file), starts })
+            }
+            // A plain file is deleted after the sealed one is there: whoever comes between finds this.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let sealed = Self::open_sealed(first, layout.sealed(first))?;
+                sealed.ok_or_else(|| TrailError::missing(path))
+            }
+            Err(error) => Err(TrailError::io(path, error)),
+        }
     }
 
+    /// The sealed file of a segment, whatever else there is; none if it is not there.
+    pub(super) fn open_sealed(first: u64, path: PathBuf) -> Result<Option<Self>, TrailError> {
+        Ok(Sealed::open(&path)?.map(|sealed| {
+            let starts = Mutex::new(sealed.starts());
+            Self { first, path, content: Content::Sealed(sealed), starts }
+        }))
+    }
+
+    pub(super) fn is_sealed(&self) -> bool {
+        matches!(self.content, Content::Sealed(_))
+    }
+
+    /// Whether no byte changed that its lines do not show.
+    pub(super) fn is_as_written(&self) -> Result<bool, TrailError> {
+        match &self.content {
+            Content::Plain(_) => Ok(true),
+            Content::Sealed(sealed) => sealed.is_as_written(),
+        }
+    }
+
+    /// Bytes of its lines, sealed or not.
     pub(super) fn bytes(&self) -> Result<u64, TrailError> {
-        self.file.metadata().map(|found| found.len()).map_err(|error| TrailError::io(&self.path, error))
+        match &self.content {
+            Content::Plain(file) => {
+                file.metadata().map(|found| found.len()).map_err(|error| TrailError::io(&self.path, error))
+            }
+            Content::Sealed(sealed) => Ok(sealed.bytes()),
+        }
     }
 
     /// Where the line of an entry begins; none when the segment ends before it.
     pub(super) fn find(self: &Arc<Self>, seq: u64) -> Result<Option<u64>, TrailError> {
         let wanted = seq - self.first;
-        let (mut number, start) = self.nearest(wanted);
-        let mut cursor = Cursor::new(self, start);
+        let Start { line: mut number, byte } = self.nearest(wanted);
+        let mut cursor = Cursor::new(self, byte);
         loop {
             let at = cursor.position();
             if number == wanted {
@@ -92,45 +170,52 @@ impl Segment {
             let Step::Line(..) = cursor.next()? else { return Ok(None) };
             number += 1;
             if number.is_multiple_of(BLOCK_LINES) {
-                self.remember(number, cursor.position());
+                self.remember(Start { line: number, byte: cursor.position() });
             }
         }
     }
 
     /// What was remembered may be wrong: it is found anew.
     pub(super) fn forget(&self) {
-        *self.starts() = vec![0];
+        *self.starts() = vec![Start::default()];
     }
 
-    /// The last remembered line at or before one, and where it begins.
-    fn nearest(&self, line: u64) -> (u64, u64) {
+    /// The last remembered line at or before one.
+    fn nearest(&self, line: u64) -> Start {
         let starts = self.starts();
-        let block = usize::try_from(line / BLOCK_LINES).unwrap_or(usize::MAX).min(starts.len() - 1);
-        (block as u64 * BLOCK_LINES, starts[block])
+        let after = starts.partition_point(|start| start.line <= line);
+        after.checked_sub(1).and_then(|at| starts.get(at)).copied().unwrap_or_default()
     }
 
-    fn remember(&self, line: u64, start: u64) {
+    fn remember(&self, start: Start) {
         let mut starts = self.starts();
-        if starts.len() as u64 == line / BLOCK_LINES {
+        if starts.last().is_none_or(|last| last.line < start.line) {
             starts.push(start);
         }
     }
 
-    fn starts(&self) -> MutexGuard<'_, Vec<u64>> {
+    fn starts(&self) -> MutexGuard<'_, Vec<Start>> {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, TrailError> {
+        match &self.content {
+            Content::Plain(file) => file.read_at(buffer, offset).map_err(|error| TrailError::io(&self.path, error)),
+            Content::Sealed(sealed) => sealed.read_at(buffer, offset),
+        }
     }
 }
 
 /// The cache, as far as it can be right: it begins at 0 and rises, and a line ends before each start.
-fn remembered(layout: &Layout, first: u64, file: &File) -> Vec<u64> {
+fn remembered(layout: &Layout, first: u64, file: &File) -> Vec<Start> {
     let bytes = std::fs::read(cache(layout, first)).unwrap_or_default();
     let starts: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
     let rises = starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b);
     let mut before = [0];
     let ends = |start: &u64| *start == 0 || (file.read_exact_at(&mut before, start - 1).is_ok() && before == *b"\n");
     match rises && starts.last().is_some_and(ends) {
-        true => starts,
-        false => vec![0],
+        true => (0..).step_by(tile::WIDTH).zip(starts).map(|(line, byte)| Start { line, byte }).collect(),
+        false => vec![Start::default()],
     }
 }
 
@@ -176,9 +261,9 @@ impl Cursor {
         self.at = 0;
         let held = self.buffer.len();
         self.buffer.resize(held + CHUNK_BYTES, 0);
-        let read = self.segment.file.read_at(&mut self.buffer[held..], self.offset + held as u64);
+        let read = self.segment.read_at(&mut self.buffer[held..], self.offset + held as u64);
         self.buffer.truncate(held + read.as_ref().copied().unwrap_or(0));
-        read.map(|read| read > 0).map_err(|error| TrailError::io(&self.segment.path, error))
+        read.map(|read| read > 0)
     }
 }
 

@@ -21,6 +21,13 @@ pub(super) struct Tiles {
     trail: PathBuf,
 }
 
+/// The hashes of signed entries in order, a tile at a time.
+pub(super) struct Leaves<'t> {
+    tiles: &'t Tiles,
+    size: u64,
+    hashes: (u64, Vec<Hash>),
+}
+
 /// One tile on its way to the disk.
 pub(super) type Filled = (Tile, Vec<u8>);
 
@@ -124,6 +131,27 @@ impl Tiles {
                 path.parent().map(fs::remove_dir).unwrap_or(Ok(())).unwrap_or_default();
             }
         }
+    }
+}
+
+impl<'t> Leaves<'t> {
+    /// Of a tree of `size` entries.
+    pub(super) fn new(tiles: &'t Tiles, size: u64) -> Self {
+        Self { tiles, size, hashes: (u64::MAX, Vec::new()) }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn leaf(&mut self, seq: u64) -> Result<Hash, TrailError> {
+        let (index, at) = (seq / WIDTH as u64, (seq % WIDTH as u64) as usize);
+        let missing = || TrailError::missing(self.tiles.path(Tile { level: 0, index, width: WIDTH as u16 }));
+        if self.hashes.0 != index {
+            let tile = Tile::at(0, index, self.size).ok_or_else(missing)?;
+            self.hashes = (index, self.tiles.expect(tile)?);
+        }
+        self.hashes.1.get(at).copied().ok_or_else(missing)
     }
 }
 

@@ -12,6 +12,7 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::acknowledged::Acknowledged;
 use super::checkpoint::Checkpoint;
@@ -94,7 +95,8 @@ pub struct Writer {
     pub(super) is_untold: bool,
     /// An error left the disk in an unknown state.
     pub(super) is_stopped: bool,
-    pub(super) _lock: Lock,
+    /// Shared with who seals: until both are gone no other writer comes.
+    pub(super) lock: Arc<Lock>,
 }
 
 /// The newest segment.

@@ -10,15 +10,15 @@
 
 mod walk;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::TrailError;
 use super::checkpoint::{self, Checkpoint};
 use super::layout::{Layout, read_small};
 use super::note::VerifierKey;
 use super::origin::Origin;
+use super::segment::{self, Segment};
 use super::tree::Hash;
-use super::{TrailError, segment};
 
 /// What a trail is checked against.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +79,7 @@ pub struct Report {
     /// How many anchors were given, and the highest size among them.
     pub anchors: usize,
     pub anchored_to: Option<u64>,
-    /// Most telling first.
+    /// Most telling first; of alike ones that of the first entry.
     pub findings: Vec<Finding>,
 }
 
@@ -160,14 +160,14 @@ pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u6
     let mut known: Vec<Known> = signed.into_iter().collect();
     known.extend(anchors(against, key.as_ref(), &mut report, folder));
     let walked = segment::list(&layout).and_then(|firsts| {
-        report.bytes =
-            firsts.iter().filter_map(|first| fs::metadata(layout.segment(*first)).ok()).map(|f| f.len()).sum();
+        let bytes = |first: &u64| Segment::open(&layout, *first).and_then(|segment| segment.bytes()).unwrap_or(0);
+        report.bytes = firsts.iter().map(bytes).sum();
         walk::walk(&layout, &firsts, known, &mut report, progress)
     });
     if let Err(error) = walked {
         report.fail(&layout, &error);
     }
-    report.findings.sort_by_key(|finding| finding.exit.weight());
+    report.findings.sort_by_key(|finding| (finding.exit.weight(), finding.seq.unwrap_or(u64::MAX)));
     report
 }
 

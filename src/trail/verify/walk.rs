@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Exit, Known, Report};
 use crate::event::Event;
 use crate::trail::checkpoint::Checkpoint;
+use crate::trail::error::Damage;
 use crate::trail::layout::Layout;
 use crate::trail::segment::{self, Cursor, Segment, Step};
 use crate::trail::tile::{Edge, Tile, WIDTH};
@@ -76,11 +77,18 @@ impl Walk<'_> {
     }
 
     fn segment(&mut self, first: u64, before: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, TrailError> {
-        let segment = Arc::new(Segment::open(self.layout, first)?);
+        let Some(segment) = self.open(first)? else { return Ok(0) };
         let mut cursor = Cursor::new(&segment, 0);
         loop {
-            let seq = self.edge.size();
-            match cursor.next()? {
+            let (seq, at) = (self.edge.size(), cursor.position());
+            let step = match cursor.next() {
+                Err(TrailError::Damaged { path, damage }) => {
+                    self.report.find_at(Exit::Altered, &path, (seq, at), damage.to_string());
+                    return Ok(at);
+                }
+                step => step?,
+            };
+            match step {
                 Step::Line(byte, line) => {
                     self.blob_of(seq, byte, line, &segment);
                     self.leaf(tree::leaf(line))?;
@@ -97,6 +105,26 @@ impl Walk<'_> {
             if seq.is_multiple_of(1024) {
                 progress(before + cursor.position(), self.report.bytes);
             }
+        }
+    }
+
+    /// None if it is sealed and nothing can be found in it. What its lines do not show is looked at here.
+    fn open(&mut self, first: u64) -> Result<Option<Arc<Segment>>, TrailError> {
+        let opened = Segment::open(self.layout, first).and_then(|segment| Ok((segment.is_as_written()?, segment)));
+        match opened {
+            Ok((is_as_written, segment)) => {
+                if !is_as_written {
+                    let text = "some of its bytes are not what was written";
+                    self.report.find(Exit::Altered, &segment.path, text);
+                }
+                Ok(Some(Arc::new(segment)))
+            }
+            Err(TrailError::Damaged { path, damage }) => {
+                let exit = if damage == Damage::Missing { Exit::Incomplete } else { Exit::Altered };
+                self.report.find_at(exit, &path, (first, 0), damage.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 
