@@ -3,13 +3,15 @@
 //! Four parts run side by side and share nothing but channels: the collectors (tasks and threads of
 //! [`crate::collect`]), the writer ([`writer`], the only one that appends), the index ([`follow`], which
 //! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
-//! the writer). When a later part fails the earlier ones go on; when the writer fails all stop.
+//! the writer). When a later part fails the earlier ones go on; when the writer fails all stop. A fifth
+//! ([`seal`]) compresses what the writer has left behind.
 //!
 //! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the status is written.
 
 mod follow;
 mod opening;
+mod seal;
 mod status;
 mod watch;
 mod writer;
@@ -33,6 +35,7 @@ use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
 
 use follow::{Follower, Indexed};
 use opening::{InForce, Opening};
+use seal::Sealing;
 use status::Reporter;
 pub use watch::Watched;
 use watch::Watcher;
@@ -96,7 +99,9 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let (order_tx, orders) = mpsc::channel(1);
     let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
+    let sealing = Sealing { sealer: trail.sealer(), reached: reached.clone(), shutdown: shutdown.clone() };
     let stage = Stage {
+        day: reader.begun()?.unwrap_or_else(|| config.clock.now()).day(),
         trail,
         seen: Arc::clone(&seen),
         positions: positions.clone(),
@@ -108,6 +113,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         added: Added::default(),
     };
     let writer = spawn("write", move |runtime| writer::run(stage, Input { batches, orders }, runtime))?;
+    let sealing = spawn("seal", move |runtime| seal::run(sealing, runtime))?;
     let follower = Follower {
         data: config.data.clone(),
         trail: Arc::clone(&reader),
@@ -143,6 +149,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     };
     // Nobody orders events any more, so the writer ends; then the index, which sees that it did.
     let added = join(writer, "writer").await?;
+    join(sealing, "sealing").await?;
     let indexed = match follower {
         Some(follower) => join(follower, "index").await?,
         None => Ok(()),

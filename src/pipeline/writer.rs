@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
@@ -31,6 +32,9 @@ const GROUP_BYTES: usize = 1 << 20;
 /// The longest that an acknowledged entry waits for its signature.
 const SIGN_AFTER: Duration = Duration::from_secs(1);
 
+/// A new day begins a new segment if the last one holds this much: less is not worth a file.
+const DAY_BYTES_MIN: u64 = 64 << 10;
+
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ pub(super) struct Order {
 pub(super) struct Reached {
     /// Entries that are durable.
     pub(super) acknowledged: u64,
+    /// Segments that this run began.
+    pub(super) segments: u64,
     /// Collecting has ended, and all that was collected is durable.
     pub(super) drained: bool,
     /// There is no room: nothing goes on before there is.
@@ -72,6 +78,8 @@ pub(super) struct Stage {
     pub(super) positions: Positions,
     pub(super) alerts: Memory,
     pub(super) opening: Opening,
+    /// When the newest segment began, in UTC.
+    pub(super) day: NaiveDate,
     pub(super) clock: Clock,
     pub(super) reached: watch::Sender<Reached>,
     pub(super) shutdown: watch::Receiver<bool>,
@@ -225,15 +233,21 @@ impl Stage {
             // Whoever asked may have been stopped meanwhile.
             done.send(()).unwrap_or_default();
         }
-        match self.trail.wants_new_segment() {
+        match self.trail.wants_new_segment() || self.is_day_over() {
             true => self.roll(runtime),
             false => Ok(()),
         }
     }
 
+    fn is_day_over(&self) -> bool {
+        self.clock.now().day() > self.day && self.trail.segment_bytes() >= DAY_BYTES_MIN
+    }
+
     /// A segment begins with everything that a start must know, so that its tail is enough.
     fn roll(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
         self.patiently(runtime, Writer::roll)?;
+        self.day = self.clock.now().day();
+        self.reached.send_modify(|reached| reached.segments += 1);
         let mut events = self.positions.position_events(self.clock.now());
         events.extend(self.opening.in_force(self.clock.now()));
         events.extend(self.alerts.restated(self.clock.now()));

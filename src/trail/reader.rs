@@ -100,6 +100,13 @@ impl Reader {
         first.copied().ok_or_else(|| TrailError::missing(self.layout.segment(0)))
     }
 
+    /// When the first entry of the newest segment was observed; none while that is empty.
+    pub fn begun(&self) -> Result<Option<Stamp>, TrailError> {
+        let newest =
+            segment::list(&self.layout)?.pop().filter(|newest| self.acknowledged().is_ok_and(|size| *newest < size));
+        Ok(newest.map(|newest| self.event(newest)).transpose()?.map(|event| event.observed))
+    }
+
     /// The exact bytes of an entry, without the LF.
     pub fn line(&self, seq: u64) -> Result<Vec<u8>, TrailError> {
         let size = self.acknowledged()?;

@@ -152,12 +152,10 @@ impl Sealer {
     }
 
     /// Hands every line over that is what was signed, as long as the answer is yes.
-    fn compare(
-        &self,
-        stretch: Stretch,
-        segment: &Arc<Segment>,
-        take: &mut dyn FnMut(u64, &[u8]) -> Result<bool, TrailError>,
-    ) -> Result<bool, TrailError> {
+    fn compare<F>(&self, stretch: Stretch, segment: &Arc<Segment>, take: &mut F) -> Result<bool, TrailError>
+    where
+        F: FnMut(u64, &[u8]) -> Result<bool, TrailError>,
+    {
         let mut leaves = Leaves::new(&self.tiles, self.signed()?);
         let mut cursor = Cursor::new(segment, 0);
         for seq in stretch.first..stretch.upto {

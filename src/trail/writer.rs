@@ -198,6 +198,11 @@ impl Writer {
         self.tail.end >= self.segment_bytes
     }
 
+    /// Bytes of durable entries in the newest segment.
+    pub fn segment_bytes(&self) -> u64 {
+        self.tail.end
+    }
+
     /// Commits, signs, and begins a new segment.
     pub fn roll(&mut self) -> Result<(), TrailError> {
         self.commit()?;

@@ -1,4 +1,4 @@
-//! A disk that is full for a while.
+//! A disk that is full for a while, and a day that ends.
 
 use std::io;
 
@@ -20,6 +20,7 @@ fn stage(folder: &std::path::Path, shutdown: watch::Receiver<bool>) -> (Stage, w
         positions: Positions::new(),
         alerts: Memory::default(),
         opening: Opening::new(&config, crate::collect::Mode::Once, &opened, &InForce::default()),
+        day: config.clock.now().day(),
         clock: config.clock,
         reached: tx,
         shutdown,
@@ -48,4 +49,28 @@ fn the_writer_waits_until_there_is_room_and_says_so() {
     stop.send_replace(true);
     let stopped = stage.patiently(runtime.handle(), |_| Err::<(), _>(full()));
     assert!(matches!(stopped, Err(PipelineError::Trail(TrailError::Full { .. }))));
+}
+
+#[test]
+fn a_day_that_ended_ends_its_segment_if_that_holds_anything_to_speak_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
+    let (_stop, stopped) = watch::channel(false);
+    let (mut stage, reached) = stage(folder.path(), stopped);
+    let today = stage.day;
+    let write = |stage: &mut Stage, day, text: &str| {
+        stage.day = day;
+        let mut group = Group::default();
+        let event = event::own::event(event::own::action::GAP, text, stage.clock.now());
+        stage.encode(vec![event], &mut group).expect("an event");
+        stage.write(group, runtime.handle()).expect("room");
+        (reached.borrow().segments, stage.day)
+    };
+    let yesterday = today.pred_opt().expect("a day");
+    let (little, much) = ("x".repeat(1_000), "x".repeat(50_000));
+    assert_eq!(write(&mut stage, yesterday, &little), (0, yesterday));
+    assert_eq!(write(&mut stage, today, &much), (0, today));
+    assert_eq!(write(&mut stage, today, &much), (0, today));
+    assert_eq!(write(&mut stage, yesterday, &little), (1, today));
+    assert_eq!(write(&mut stage, yesterday, &little), (1, yesterday));
 }

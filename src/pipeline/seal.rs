@@ -1,0 +1,66 @@
+//! The sealing thread: what the writer has left behind becomes compressed segments.
+//!
+//! It holds up nobody and nobody waits for it but the end of the program. When there is no room, or a
+//! segment is not what was signed, that segment stays plain and is tried again after the next one.
+
+use rustix::process::nice;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::trail::Sealer;
+
+use super::writer::Reached;
+
+/// Whatever else wants the processor goes first.
+const NICE: i32 = 10;
+
+pub(super) struct Sealing {
+    pub(super) sealer: Sealer,
+    pub(super) reached: watch::Receiver<Reached>,
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+/// Seals what was left over, then each segment after the next one has begun, until the writer has ended.
+pub(super) fn run(mut sealing: Sealing, runtime: &Handle) {
+    // On Linux this is about the thread. Elsewhere it would be about the whole process.
+    if cfg!(target_os = "linux") {
+        nice(NICE).map(drop).unwrap_or_default();
+    }
+    loop {
+        let begun = sealing.reached.borrow_and_update().segments;
+        if !sealing.pass() {
+            return;
+        }
+        let news = runtime.block_on(sealing.reached.wait_for(|reached| reached.segments != begun)).is_ok();
+        if !news {
+            return;
+        }
+    }
+}
+
+impl Sealing {
+    /// False when it makes no sense to go on.
+    fn pass(&self) -> bool {
+        match self.sealer.seal(&mut || !*self.shutdown.borrow()) {
+            Ok(outcome) => {
+                for error in &outcome.refused {
+                    error!(%error, "A segment is not sealed.");
+                }
+                if outcome.segments > 0 {
+                    let (segments, bytes, stored) = (outcome.segments, outcome.bytes, outcome.stored);
+                    info!(segments, bytes, stored, "Segments were sealed.");
+                }
+                !*self.shutdown.borrow()
+            }
+            Err(error) if error.is_retryable() => {
+                warn!(%error, "Segments stay as they are for now.");
+                true
+            }
+            Err(error) => {
+                error!(%error, "No segment is sealed any more; the trail goes on.");
+                false
+            }
+        }
+    }
+}
