@@ -180,9 +180,10 @@ async fn gather(running: Vec<Running>) -> Vec<Summary> {
     summaries
 }
 
+const BROKEN: &str = "stopped unexpectedly: see the log of this program";
+
 fn broken(source: &str) -> Summary {
-    let problem = "stopped unexpectedly: see the log of this program".to_owned();
-    let failure = Failure { origin: source.to_owned(), problem };
+    let failure = Failure { origin: source.to_owned(), problem: BROKEN.to_owned() };
     Summary { source: source.to_owned(), failures: vec![failure], ..Summary::default() }
 }
 
@@ -202,12 +203,28 @@ fn start(
     let (stopper, stop) = stop::pair()?;
     let (done, summary) = oneshot::channel();
     let name: String = format!("read {}", setting.name()).chars().filter(|c| *c != '\0').take(15).collect();
+    let alarm = Alarm { progress: Arc::clone(&outlet.progress), source: setting.name().to_owned() };
     thread::Builder::new().name(name).spawn(move || {
+        let _alarm = alarm;
         let ended = read(setting, outlet, mode, stop, outside);
         // Nobody waits for the summary any more when the program is stopping.
         done.send(ended).unwrap_or_default();
     })?;
     Ok((stopper, summary))
+}
+
+/// Says of a source whose thread panics that it fails: the others go on, and nobody else would know.
+struct Alarm {
+    progress: Arc<Progress>,
+    source: String,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.progress.failing(&self.source, &self.source, BROKEN);
+        }
+    }
 }
 
 /// The life of one source's thread.
@@ -234,4 +251,42 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
         summary.failures.shrink_to_fit();
     }
     summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::DECOMPRESSED_BYTES_MAX;
+    use crate::sources::zone::Zone;
+
+    #[tokio::test]
+    async fn a_source_whose_thread_panics_is_failing() {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        std::io::Write::write_all(&mut log.as_file(), b"one line\n").expect("room");
+        let source = Source {
+            name: "auth".to_owned(),
+            family: Family::Auth,
+            from: From::Files { paths: vec![log.path().to_string_lossy().into_owned()] },
+            host: None,
+            zone: Zone::UTC,
+            year: None,
+            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+        };
+        let (tx, _batches) = tokio::sync::mpsc::channel(CHANNEL_BATCHES);
+        let (_stop, shutdown) = signal::channel(false);
+        let progress = Arc::new(Progress::default());
+        let collector = Collector {
+            positions: Positions::new(),
+            seen: Arc::new(|_| false),
+            mode: Mode::Follow,
+            clock: Clock::System,
+            decoder: |_| panic!("a decoder with a bug"),
+            tx,
+            progress: Arc::clone(&progress),
+            shutdown,
+        };
+        let summaries = collector.run(vec![source]).await;
+        assert_eq!(summaries[0].failures[0].problem, BROKEN);
+        assert_eq!(progress.sources()["auth"].failing.get("auth").map(String::as_str), Some(BROKEN));
+    }
 }
