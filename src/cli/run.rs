@@ -15,7 +15,7 @@ use super::summary;
 use crate::collect::{Mode, Progress};
 use crate::config::{Config, Source};
 use crate::event::escape;
-use crate::pipeline::{self, Plan};
+use crate::pipeline::{self, Plan, Report};
 
 /// Collect, keep, index and watch until stopped (SIGINT, SIGTERM)
 ///
@@ -61,11 +61,7 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
         let (done, total) = progress.bytes();
         (done, total, format!("{} events", progress.events()))
     }));
-    let ended = runtime.block_on(async {
-        let stopped = stop_on_signals()?;
-        let report = pipeline::run(plan, stopped.clone()).await?;
-        anyhow::Ok((report, *stopped.borrow()))
-    });
+    let ended = runtime.block_on(until_stopped(plan));
     drop(bar);
     let (report, is_stopped) = ended?;
     io::stdout().lock().write_all(summary::of(&config, &report).as_bytes())?;
@@ -82,8 +78,18 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
 
 fn follow(config: Config, sources: Vec<Source>) -> anyhow::Result<ExitCode> {
     let plan = Plan { config, sources, mode: Mode::Follow, progress: Arc::default(), views: true };
-    runtime()?.block_on(async { pipeline::run(plan, stop_on_signals()?).await.map_err(anyhow::Error::from) })?;
-    Ok(ExitCode::SUCCESS)
+    let (report, is_stopped) = runtime()?.block_on(until_stopped(plan))?;
+    // Where everything ended by itself, it may be that nothing can be read any more: a supervisor starts it again.
+    let is_well = is_stopped || report.read.iter().all(|source| source.failures.is_empty());
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of it, and whether a signal ended it.
+async fn until_stopped(plan: Plan) -> anyhow::Result<(Report, bool)> {
+    let stopped = stop_on_signals()?;
+    let report = pipeline::run(plan, stopped.clone()).await?;
+    let is_stopped = *stopped.borrow();
+    Ok((report, is_stopped))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
