@@ -9,6 +9,7 @@
 //! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the status is written.
 
+mod encode;
 mod follow;
 mod opening;
 mod seal;

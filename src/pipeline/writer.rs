@@ -20,11 +20,11 @@ use tracing::{info, warn};
 use crate::alert::Memory;
 use crate::clock::Clock;
 use crate::collect::{Batch, Positions};
-use crate::event::{self, Event, EventId, Family};
+use crate::event::{Event, EventId, Family};
 use crate::trail::{Line, Seen, TrailError, Writer};
 
-use super::PipelineError;
 use super::opening::Opening;
+use super::{PipelineError, encode};
 
 /// A larger group gains nothing: one `fdatasync` of a MiB costs little more than that of a line.
 const GROUP_BYTES: usize = 1 << 20;
@@ -202,21 +202,21 @@ impl Stage {
     fn encode(&mut self, events: Vec<Event>, group: &mut Group) -> Result<(), PipelineError> {
         let is_due = !events.is_empty() || self.opening.is_due();
         let opening = if is_due { self.opening.take() } else { Vec::new() };
-        for mut event in opening.into_iter().chain(events) {
+        let mut events: Vec<Event> = opening.into_iter().chain(events).collect();
+        for (event, seq) in events.iter_mut().zip(self.trail.next_seq() + group.lines.len() as u64..) {
             match event.source.kind {
                 Family::Whodid => self.added.own += 1,
                 _ => self.added.records += 1,
             }
             if event.id == EventId::PENDING {
-                let seq = self.trail.next_seq() + group.lines.len() as u64;
                 event.id = EventId::of_own(self.trail.origin(), seq);
             }
-            self.positions.fold(&event);
-            self.alerts.fold(&event);
-            let (bytes, blob) = event::encode(&mut event);
-            group.bytes += bytes.len() + blob.as_ref().map_or(0, |blob| blob.bytes.len());
-            group.lines.push(Line::new(event.id, bytes, blob)?);
+            self.positions.fold(event);
+            self.alerts.fold(event);
         }
+        let lines = encode::lines(events)?;
+        group.bytes += lines.iter().map(Line::stored_bytes).sum::<usize>();
+        group.lines.extend(lines);
         Ok(())
     }
 

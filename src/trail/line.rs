@@ -39,6 +39,11 @@ impl Line {
         self.id
     }
 
+    /// On disk, with the record beside it.
+    pub fn stored_bytes(&self) -> usize {
+        self.bytes.len() + 1 + self.blob.as_ref().map_or(0, |blob| blob.bytes.len())
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -4,6 +4,7 @@ use std::io;
 
 use super::*;
 use crate::check::bench;
+use crate::event::own;
 use crate::pipeline::opening::InForce;
 use crate::trail::{Open, Reader};
 
@@ -61,7 +62,7 @@ fn a_day_that_ended_ends_its_segment_if_that_holds_anything_to_speak_of() {
     let write = |stage: &mut Stage, day, text: &str| {
         stage.day = day;
         let mut group = Group::default();
-        let event = event::own::event(event::own::action::GAP, text, stage.clock.now());
+        let event = own::event(own::action::GAP, text, stage.clock.now());
         stage.encode(vec![event], &mut group).expect("an event");
         stage.write(group, runtime.handle()).expect("room");
         (reached.borrow().segments, stage.day)
