@@ -20,6 +20,8 @@ use whodid::event::{Event, EventId};
 use crate::generate::auth_log::AuthLog;
 use crate::program::{Place, Said};
 
+mod rolling;
+
 /// Calls that change a disk or make a change durable; the others change nothing that a kill could leave half done.
 const CALLS: &[&str] = &[
     "openat",
@@ -58,6 +60,7 @@ const LINES_AFTER: usize = 80;
 const LONG_BYTES: usize = 70_000;
 
 /// Of the places, which are tried when time matters: one in so many.
+const ONE_FIRST_KILL_IN: usize = 16;
 const ONE_KILL_IN: usize = 8;
 const ONE_FAILURE_IN: usize = 4;
 
@@ -109,19 +112,21 @@ struct Call {
 /// An installation that can be put back to where it was.
 struct Again {
     place: Place,
+    /// What is killed, and runs to its end afterwards.
+    program: fn(&Place) -> Command,
 }
 
 impl Again {
     /// One that has never run.
     fn fresh() -> Self {
-        let this = Self { place: Place::with_auth_log() };
+        let this = Self { place: Place::with_auth_log(), program: run_once };
         this.log(1, LINES_BEFORE, true);
         this
     }
 
     /// One with a trail, whose log has grown since.
     fn grown() -> Self {
-        let this = Self { place: Place::with_auth_log() };
+        let this = Self { place: Place::with_auth_log(), program: run_once };
         this.log(1, LINES_BEFORE, false);
         this.place.run(&["run", "--once"]).code(0);
         this.shell("mkdir was && cp -a data keys was");
@@ -158,7 +163,7 @@ impl Again {
     }
 
     fn strace(&self, calls: &str, more: &[String]) -> Said {
-        let program = self.place.command(&["run", "--once"]);
+        let program = (self.program)(&self.place);
         let mut strace = Command::new("timeout");
         strace.args([SECONDS_MAX, "strace", "-f", "-q", "-y", "-s", "0", "-o", "trace"]);
         strace.arg("-e").arg(format!("trace={calls}")).args(more);
@@ -204,10 +209,27 @@ impl Again {
         spots.into_values().flat_map(|spots| sample(spots, one_in)).collect()
     }
 
+    /// Kills the program at every spot, or at one in so many.
+    fn survives_kills(&self, one_in: usize) {
+        let spots = self.spots(CALLS, one_in);
+        let mut kills = 0;
+        for spot in &spots {
+            self.put_back();
+            kills += usize::from(self.run("signal=SIGKILL", spot).code_of().is_none());
+            let (told, there) = self.acknowledged();
+            assert!(told <= there, "after {spot:?}: {told} acknowledged, {there} there");
+            // What was signed stays proven while nobody has mended anything.
+            self.is_proven(spot);
+            self.recovers(spot);
+        }
+        eprintln!("{kills} kills at {} spots", spots.len());
+        assert!(kills * 4 > spots.len() * 3, "only {kills} kills at {} spots", spots.len());
+    }
+
     /// The program runs to its end, and nothing is missing, doubled or unproven.
     #[track_caller]
     fn recovers(&self, after: &dyn std::fmt::Debug) {
-        let said = self.place.run(&["run", "--once"]);
+        let said = Said::from((self.program)(&self.place).output().expect("it runs"));
         assert_eq!(said.code_of(), Some(0), "after {after:?}: {said:#?}");
         self.is_whole(after);
     }
@@ -259,6 +281,10 @@ impl Again {
     }
 }
 
+fn run_once(place: &Place) -> Command {
+    place.command(&["run", "--once"])
+}
+
 impl Call {
     /// `4711 fsync(12</tmp/place/data/trail>) = 0`; a call of whose path nothing is said is none of ours.
     fn parse(line: &str, root: &str) -> Option<Self> {
@@ -285,38 +311,26 @@ fn a_new_trail_is_made_whenever_the_program_is_killed() {
     let made: HashSet<&str> = again.calls().iter().map(|call| call.name).collect();
     let mut kills = 0;
     for call in CALLS.iter().filter(|call| made.contains(*call)) {
-        for nth in sample(1.., ONE_KILL_IN) {
+        for nth in sample(1.., ONE_FIRST_KILL_IN) {
             let spot = Spot { call, path: None, nth };
             again.put_back();
-            let is_killed = again.run("signal=SIGKILL", &spot).code_of().is_none();
+            if again.run("signal=SIGKILL", &spot).code_of().is_some() {
+                break;
+            }
             let (told, there) = again.acknowledged();
             assert!(told <= there, "after {spot:?}: {told} acknowledged, {there} there");
             again.recovers(&spot);
-            if !is_killed {
-                break;
-            }
             kills += 1;
         }
     }
+    eprintln!("{kills} kills of a first run");
     assert!(kills > made.len(), "only {kills} kills");
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn a_trail_goes_on_wherever_the_program_was_killed() {
-    let again = Again::grown();
-    let spots = again.spots(CALLS, ONE_KILL_IN);
-    let mut kills = 0;
-    for spot in &spots {
-        again.put_back();
-        kills += usize::from(again.run("signal=SIGKILL", spot).code_of().is_none());
-        let (told, there) = again.acknowledged();
-        assert!(told <= there, "after {spot:?}: {told} acknowledged, {there} there");
-        // What was signed stays proven while nobody has mended anything.
-        again.is_proven(spot);
-        again.recovers(spot);
-    }
-    assert!(kills * 4 > spots.len() * 3, "only {kills} kills at {} spots", spots.len());
+    Again::grown().survives_kills(ONE_KILL_IN);
 }
 
 #[test]
