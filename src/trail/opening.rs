@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -151,6 +152,8 @@ struct Found {
     /// The tree with everything that is whole.
     edge: Edge,
     full: Vec<Filled>,
+    /// Where the entries that nobody signed begin.
+    signed_end: u64,
     /// Where the next entry goes, and how long the file is.
     end: u64,
     bytes: u64,
@@ -164,7 +167,8 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
     let segment = Arc::new(Segment::open(layout, first)?);
     let mut expected = Leaves::new(tiles, edge.size());
     let bytes = segment.bytes()?;
-    let mut found = Found { bytes, segment, edge, full: Vec::new(), end: 0, starts: Vec::new(), recoveries: 0 };
+    let mut found =
+        Found { bytes, segment, edge, full: Vec::new(), signed_end: 0, end: 0, starts: Vec::new(), recoveries: 0 };
     let mut cursor = Cursor::new(&found.segment, 0);
     let mut seq = first;
     while let Step::Line(byte, line) = cursor.next()? {
@@ -184,6 +188,9 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
         found.recoveries += usize::from(untold_from.is_some_and(|from| from <= seq) && tells_of_recovery(line));
         found.end = byte + line.len() as u64 + 1;
         seq += 1;
+        if seq <= expected.size() {
+            found.signed_end = found.end;
+        }
     }
     if seq < expected.size() {
         return Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size() }));
@@ -234,11 +241,25 @@ impl Found {
         let path = self.segment.path.clone();
         let file = layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
         file.set_len(self.end).map_err(|error| TrailError::io(&path, error))?;
+        write_again(&file, self.signed_end..self.end).map_err(|error| TrailError::io(&path, error))?;
         file.sync_all().map_err(|error| TrailError::sync(&path, error))?;
         let cached: Vec<u8> = self.starts.iter().flat_map(|start| start.to_le_bytes()).collect();
         let starts = cache(layout, self.segment.first, &cached).ok();
         Ok(Tail { first: self.segment.first, path, file, end: self.end, starts })
     }
+}
+
+/// Writes what is there over itself. After a failed sync Linux may show bytes that are not on the disk and
+/// take them for written: only bytes that are written again are synced again.
+fn write_again(file: &File, range: Range<u64>) -> io::Result<()> {
+    let (mut buffer, mut offset) = (vec![0; 64 << 10], range.start);
+    while offset < range.end {
+        let length = (range.end - offset).min(buffer.len() as u64) as usize;
+        file.read_exact_at(&mut buffer[..length], offset)?;
+        file.write_all_at(&buffer[..length], offset)?;
+        offset += length as u64;
+    }
+    Ok(())
 }
 
 /// The cache of starts, written anew.

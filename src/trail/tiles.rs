@@ -1,8 +1,8 @@
 //! The files of the tiles.
 //!
 //! They are written in place and made durable before a checkpoint speaks of them; what no checkpoint
-//! covers is written anew after a crash. A tile that a checkpoint covers is never opened for writing again:
-//! a crash or a full disk in the middle of that would leave a signature without its proof.
+//! covers is written anew after a crash. A tile that a checkpoint covers is never cut: a crash or a full
+//! disk in the middle of that would leave a signature without its proof.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -155,11 +155,13 @@ impl<'t> Leaves<'t> {
     }
 }
 
-/// A tile of this name and content is left as it is: at the higher levels most stay the same from one
-/// checkpoint to the next.
+/// A tile of this name and content is written over itself: a checkpoint may cover it, so it is not cut;
+/// or an earlier sync failed, and then only what is written again is synced again.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
     if fs::read(path).is_ok_and(|stored| stored == bytes) {
-        return File::open(path);
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.write_all_at(bytes, 0)?;
+        return Ok(file);
     }
     let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path);
     let mut file = match open() {

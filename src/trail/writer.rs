@@ -21,7 +21,7 @@ use super::layout::{FILE_MODE, Layout};
 use super::lock::Lock;
 use super::opening;
 use super::segment::BLOCK_LINES;
-use super::tile::{self, Edge};
+use super::tile::{self, Edge, Tile};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
 use super::{Line, Mode, TrailError, blob, unrecorded};
@@ -263,7 +263,10 @@ impl Writer {
 
     fn sign_edge(&mut self) -> Result<(), TrailError> {
         let size = self.edge.size();
-        let edge = self.edge.partial().map(|(tile, hashes)| (tile, tile::to_bytes(hashes)));
+        // At the higher levels most tiles stay the same from one checkpoint to the next.
+        let covered: Vec<Tile> = Tile::partial(self.signed).collect();
+        let edge = self.edge.partial().filter(|(tile, _)| !covered.contains(tile));
+        let edge = edge.map(|(tile, hashes)| (tile, tile::to_bytes(hashes)));
         let tiles: Vec<Filled> = self.full.iter().cloned().chain(edge).collect();
         self.tiles.write(&tiles)?;
         let checkpoint = Checkpoint { origin: self.origin().to_owned(), size, root: self.edge.root() };
