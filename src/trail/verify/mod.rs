@@ -4,10 +4,13 @@
 //! root must be the signed one. What is stored of the tree serves to name the first bad entry, and only
 //! where it adds up to the signature itself.
 //!
+//! What a sound trail says twice is found as well ([`doubles`]): the writer never does that.
+//!
 //! The key alone proves that what is there is whole up to the signed size. A tail that was cut back to
 //! an earlier checkpoint, and an older copy, show only against an anchor: a checkpoint known from
 //! elsewhere.
 
+mod doubles;
 mod walk;
 
 use std::path::{Path, PathBuf};

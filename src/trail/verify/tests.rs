@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::*;
+use crate::event::{Event, Family, Lineage, encode};
+use crate::trail::Line;
 use crate::trail::bench::Bench;
 
 fn filled() -> Bench {
@@ -244,4 +246,51 @@ fn records_beside_the_segments_are_part_of_it() {
     assert!(matches!(bench.reader().event(0), Err(TrailError::Damaged { .. })));
     bench.delete(&name);
     assert_eq!(of(&bench.verify()), (Exit::Incomplete, Some(0)));
+}
+
+/// The writer is asked to; the program that feeds it never does.
+#[test]
+fn what_is_signed_twice_is_named_at_its_second_place() {
+    let bench = Bench::new();
+    bench.fill(300);
+    let (mut writer, _) = bench.open();
+    let line = |seq| Line::new(bench.id(seq), bench.reader().line(seq).expect("an entry"), None).expect("a line");
+    writer.append(vec![line(17), line(200), line(17)]).expect("room");
+    writer.commit().expect("room");
+    assert_eq!(bench.verify().findings, [], "what is not signed is not judged");
+    writer.sign().expect("signed");
+    let report = bench.verify();
+    let found: Vec<_> =
+        report.findings.iter().map(|finding| (finding.exit, finding.seq, finding.text.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (Exit::Altered, Some(300), "entry 300 has the id of entry 17"),
+            (Exit::Altered, Some(301), "entry 301 has the id of entry 200"),
+            (Exit::Altered, Some(302), "entry 302 has the id of entry 17"),
+        ]
+    );
+    assert_eq!((report.exit(), report.complete_to), (Exit::Altered, 303));
+    let last = bench.segments().pop().expect("a segment");
+    let byte = report.findings[0].byte.expect("a place") as usize;
+    assert_eq!(bench.read(&last)[byte..].split(|byte| *byte == b'\n').next(), Some(line(17).bytes()));
+}
+
+#[test]
+fn bytes_of_a_source_that_are_signed_twice_are_named() {
+    let bench = Bench::new();
+    let (mut writer, _) = bench.open();
+    let mut event = |n: u64, pos: u64| {
+        let bytes = crate::trail::bench::event(bench.id(n), "x").bytes().to_vec();
+        let mut event = Event::decode(&bytes).expect("an event");
+        event.source.lineage = Some(Lineage::new("web-1", Family::Auth, b"head"));
+        (event.source.pos, event.source.next) = (Some(pos), Some(pos + 10));
+        writer.append(vec![Line::new(bench.id(n), encode(&mut event).0, None).expect("a line")]).expect("room");
+    };
+    [0, 10, 20, 10, 30].into_iter().zip(0..).for_each(|(pos, n)| event(n, pos));
+    writer.commit().expect("room");
+    writer.sign().expect("signed");
+    let report = bench.verify();
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.seq, finding.text.as_str())).collect();
+    assert_eq!(found, [(Some(3), "entry 3 is from byte 10 of its stream, and entries before it reach to byte 30")]);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::doubles::{self, Again, Doubles};
 use super::{Exit, Known, Report};
 use crate::event::Event;
 use crate::trail::checkpoint::Checkpoint;
@@ -31,6 +32,11 @@ struct Walk<'w> {
     /// Full tiles that are missing or hold other hashes.
     bad_tiles: Vec<(Tile, bool)>,
     blob_findings: usize,
+    /// None once it failed.
+    doubles: Option<Doubles>,
+    not_compared: Option<String>,
+    /// Entries that lie where their stream was covered already: where, and what they say again.
+    again: Vec<(u64, PathBuf, u64, Again)>,
 }
 
 pub(super) fn walk(
@@ -52,6 +58,9 @@ pub(super) fn walk(
         first_other: None,
         bad_tiles: Vec::new(),
         blob_findings: 0,
+        doubles: Some(Doubles::new()),
+        not_compared: None,
+        again: Vec::new(),
     };
     walk.compare_known();
     let mut before = 0;
@@ -91,6 +100,7 @@ impl Walk<'_> {
             match step {
                 Step::Line(byte, line) => {
                     self.blob_of(seq, byte, line, &segment);
+                    self.look_for_doubles(seq, byte, line, &segment);
                     self.leaf(tree::leaf(line))?;
                 }
                 Step::Torn(byte) => {
@@ -212,10 +222,16 @@ impl Walk<'_> {
         if !self.tiles_are_signed(known) {
             return None;
         }
+        let (path, byte) = self.place_of(seq)?;
+        Some((seq, path, byte))
+    }
+
+    /// Where an entry begins.
+    fn place_of(&self, seq: u64) -> Option<(PathBuf, u64)> {
         let first = segment::list(self.layout).ok()?.into_iter().rev().find(|first| *first <= seq)?;
         let segment = Arc::new(Segment::open(self.layout, first).ok()?);
         segment.forget();
-        Some((seq, segment.path.clone(), segment.find(seq).ok()??))
+        Some((segment.path.clone(), segment.find(seq).ok()??))
     }
 
     /// The first other entry among the last ones, which fill no tile.
@@ -252,6 +268,46 @@ impl Walk<'_> {
         }
     }
 
+    fn look_for_doubles(&mut self, seq: u64, byte: u64, line: &[u8], segment: &Segment) {
+        let Some(doubles) = self.doubles.as_mut().filter(|_| seq < self.signed) else { return };
+        match doubles.take(seq, line) {
+            Ok(Some(again)) if self.again.len() < doubles::FINDINGS_MAX => {
+                self.again.push((seq, segment.path.clone(), byte, again));
+            }
+            Ok(_) => {}
+            Err(error) => self.doubles_failed(&error),
+        }
+    }
+
+    /// That something could not be looked at hides nothing that was found.
+    fn doubles_failed(&mut self, error: &std::io::Error) {
+        self.doubles = None;
+        self.not_compared = Some(format!(
+            "ids could not be compared ({error}): is there room for temporary files? TMPDIR names another folder"
+        ));
+    }
+
+    /// What a sound trail holds twice was signed so: the program that wrote it erred, or somebody had its key.
+    fn doubles(&mut self) {
+        let ids = match self.doubles.take().map(Doubles::finish) {
+            Some(Ok(ids)) => ids,
+            Some(Err(error)) => return self.doubles_failed(&error),
+            None => return,
+        };
+        for (seq, first) in ids {
+            let text = format!("entry {seq} has the id of entry {first}");
+            match self.place_of(seq) {
+                Some((path, byte)) => self.report.find_at(Exit::Altered, &path, (seq, byte), text),
+                None => self.report.find(Exit::Altered, self.layout.segments(), text),
+            }
+        }
+        for (seq, path, byte, Again { pos, covered }) in std::mem::take(&mut self.again) {
+            let text =
+                format!("entry {seq} is from byte {pos} of its stream, and entries before it reach to byte {covered}");
+            self.report.find_at(Exit::Altered, &path, (seq, byte), text);
+        }
+    }
+
     fn end(mut self) -> Result<(), TrailError> {
         self.report.lines = self.edge.size();
         for known in std::mem::take(&mut self.known) {
@@ -278,6 +334,10 @@ impl Walk<'_> {
             });
         }
         let is_sound = self.report.complete_to >= self.signed;
+        // Where entries are other than signed, that they resemble each other says nothing.
+        if is_sound {
+            self.doubles();
+        }
         for (tile, is_there) in std::mem::take(&mut self.bad_tiles) {
             // Where entries are other than signed, the tiles that tell so are not the culprits.
             if !is_there {
@@ -289,6 +349,9 @@ impl Walk<'_> {
                     "the tile does not hold the hashes of its entries",
                 );
             }
+        }
+        if let Some(text) = self.not_compared.filter(|_| self.report.findings.is_empty()) {
+            self.report.find(Exit::Unusable, std::env::temp_dir(), text);
         }
         Ok(())
     }
