@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Event, Named, RawBlob};
+use super::{Event, Exposure, Named, RawBlob};
 
 /// The longest line of the trail.
 pub const LEAF_BYTES_MAX: usize = 65_535;
@@ -34,10 +34,25 @@ pub fn encode(event: &mut Event) -> (Vec<u8>, Option<Oversized>) {
     if line.len() > LEAF_BYTES_MAX {
         event.detail.clear();
         event.tags.truncate(8);
-        event.what.exposes.truncate(64);
-        line = to_line(event);
+        line = with_widest_exposures(event);
     }
     (line, blob)
+}
+
+/// Of a change that opens hundreds of networks, as many as a line holds: the widest first, because an
+/// opening to the world must not hide behind a thousand narrow ones.
+fn with_widest_exposures(event: &mut Event) -> Vec<u8> {
+    let prefix =
+        |exposure: &Exposure| exposure.cidr.as_deref().and_then(|cidr| cidr.rsplit('/').next()?.parse::<u8>().ok());
+    event.what.exposes.sort_by_key(|exposure| prefix(exposure).unwrap_or(u8::MAX));
+    loop {
+        let line = to_line(event);
+        if line.len() <= LEAF_BYTES_MAX || event.what.exposes.is_empty() {
+            return line;
+        }
+        let fewer = event.what.exposes.len() * 7 / 8;
+        event.what.exposes.truncate(fewer);
+    }
 }
 
 fn to_line(event: &Event) -> Vec<u8> {
@@ -107,5 +122,30 @@ fn cut_json(value: &mut serde_json::Value) {
         }
         Json::Object(map) => map.values_mut().for_each(cut_json),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Stamp, own};
+
+    #[test]
+    fn what_is_open_to_the_world_stays_however_much_else_is_opened() {
+        let mut event = own::event("x", "sg-1", Stamp::from_unix(0, 0));
+        event.keep_raw("r".repeat(100_000).as_bytes());
+        let network = |n: u32| Exposure {
+            cidr: Some(format!("10.{}.{}.0/24", n / 256, n % 256)),
+            protocol: Some("tcp".to_owned()),
+            from: Some(i64::from(n)),
+            to: Some(i64::from(n)),
+        };
+        event.what.exposes = (0..2_000).map(network).collect();
+        event.what.exposes.push(Exposure { cidr: Some("::/0".to_owned()), ..Exposure::default() });
+        let (line, blob) = encode(&mut event);
+        assert!(line.len() <= LEAF_BYTES_MAX && line.len() > LEAF_BYTES_MAX / 2, "{}", line.len());
+        assert_eq!(event.what.exposes[0].cidr.as_deref(), Some("::/0"));
+        assert_eq!(blob.map(|blob| blob.bytes.len()), Some(100_000));
+        assert_eq!(Event::decode(&line).expect("an event"), event);
     }
 }
