@@ -190,10 +190,10 @@ async fn watch_while(
     (read, Watched::default())
 }
 
-/// What the trail says that every start must know, from the beginning of its newest segments.
+/// What the trail says that every start must know, from the beginning of its newest segment.
 fn remembered(trail: &Reader) -> Result<(Positions, InForce, Memory), TrailError> {
     let (mut positions, mut in_force, mut alerts) = (Positions::new(), InForce::default(), Memory::default());
-    let mut lines = trail.lines(trail.newest_segments()?)?;
+    let mut lines = trail.lines(trail.newest_segment()?)?;
     while let Some((_, line)) = lines.next()? {
         positions.fold_line(line);
         in_force.fold_line(line);

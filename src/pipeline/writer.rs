@@ -222,41 +222,48 @@ impl Stage {
 
     /// Makes a group durable, says so, and begins a new segment where one is due.
     fn write(&mut self, group: Group, runtime: &Handle) -> Result<(), PipelineError> {
-        if !group.lines.is_empty() {
-            let ids: Vec<EventId> = group.lines.iter().map(Line::id).collect();
-            self.trail.append(group.lines)?;
-            self.patiently(runtime, Writer::commit)?;
-            lock(&self.seen).insert(&ids, self.trail.acknowledged())?;
-            self.reached.send_modify(|reached| reached.acknowledged = self.trail.acknowledged());
-        }
-        for done in group.waiting {
-            // Whoever asked may have been stopped meanwhile.
-            done.send(()).unwrap_or_default();
-        }
+        self.store(group, runtime, Writer::commit)?;
         match self.trail.wants_new_segment() || self.is_day_over() {
             true => self.roll(runtime),
             false => Ok(()),
         }
     }
 
+    fn store(
+        &mut self,
+        group: Group,
+        runtime: &Handle,
+        commit: fn(&mut Writer) -> Result<u64, TrailError>,
+    ) -> Result<(), PipelineError> {
+        let ids: Vec<EventId> = group.lines.iter().map(Line::id).collect();
+        self.trail.append(group.lines)?;
+        self.patiently(runtime, commit)?;
+        lock(&self.seen).insert(&ids, self.trail.acknowledged())?;
+        self.reached.send_modify(|reached| reached.acknowledged = self.trail.acknowledged());
+        for done in group.waiting {
+            // Whoever asked may have been stopped meanwhile.
+            done.send(()).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     fn is_day_over(&self) -> bool {
         self.clock.now().day() > self.day && self.trail.segment_bytes() >= DAY_BYTES_MIN
     }
 
-    /// A segment begins with everything that a start must know, so that its tail is enough.
+    /// A segment begins with everything that a start must know, and is there with all of it or not at all.
     fn roll(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
-        self.patiently(runtime, Writer::roll)?;
-        self.day = self.clock.now().day();
-        self.reached.send_modify(|reached| reached.segments += 1);
-        let mut events = self.positions.position_events(self.clock.now());
-        events.extend(self.opening.in_force(self.clock.now()));
-        events.extend(self.alerts.restated(self.clock.now()));
+        self.patiently(runtime, Writer::end_segment)?;
+        let now = self.clock.now();
+        let mut events = self.positions.position_events(now);
+        events.extend(self.opening.in_force(now));
+        events.extend(self.alerts.restated(now));
         let mut group = Group::default();
         self.encode(events, &mut group)?;
-        match group.is_empty() {
-            true => Ok(()),
-            false => self.write(group, runtime),
-        }
+        self.store(group, runtime, Writer::begin_segment)?;
+        self.day = now.day();
+        self.reached.send_modify(|reached| reached.segments += 1);
+        Ok(())
     }
 
     fn sign(&mut self, runtime: &Handle) -> Result<(), PipelineError> {

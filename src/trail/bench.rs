@@ -90,7 +90,7 @@ impl Bench {
             if n % 7 == 0 || n + 1 == from + count {
                 writer.commit().expect("room");
                 if writer.wants_new_segment() {
-                    writer.roll().expect("room");
+                    writer.end_segment().and_then(|()| writer.begin_segment()).expect("room");
                 }
             }
         }

@@ -96,7 +96,7 @@ fn make(layout: &Layout, open: &Open) -> Result<(Origin, Keys), TrailError> {
     let keys = Keys::make(&open.keys, layout, &origin)?;
     let nothing = Checkpoint { origin: origin.origin.clone(), size: 0, root: tree::empty() };
     write_checkpoint(layout, &keys, &nothing)?;
-    Tail::create(layout, 0)?;
+    Tail::create(layout, 0, &[])?;
     origin.write(layout, &keys.signer)?;
     Ok((origin, keys))
 }
@@ -236,7 +236,7 @@ impl Found {
     /// The segment as the writer needs it: cut to what is whole, and durable.
     fn tail(&self, layout: &Layout) -> Result<Tail, TrailError> {
         if self.segment.is_sealed() {
-            return Tail::create(layout, self.edge.size());
+            return Tail::create(layout, self.edge.size(), &[]);
         }
         let path = self.segment.path.clone();
         let file = layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;

@@ -92,12 +92,9 @@ impl Reader {
         }
     }
 
-    /// Where a start begins to read. Each segment begins with all that a start must know; because a writer
-    /// that is killed between a segment's making and these entries leaves it without, it is the last but one.
-    pub fn newest_segments(&self) -> Result<u64, TrailError> {
-        let segments = segment::list(&self.layout)?;
-        let first = segments.len().checked_sub(2).and_then(|place| segments.get(place)).or(segments.first());
-        first.copied().ok_or_else(|| TrailError::missing(self.layout.segment(0)))
+    /// The first entry of the newest segment, which begins with all that a start must know.
+    pub fn newest_segment(&self) -> Result<u64, TrailError> {
+        segment::list(&self.layout)?.last().copied().ok_or_else(|| TrailError::missing(self.layout.segment(0)))
     }
 
     /// When the first entry of the newest segment was observed; none while that is empty.

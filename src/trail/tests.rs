@@ -39,16 +39,22 @@ fn what_is_appended_is_read_from_every_place() {
 }
 
 #[test]
-fn a_start_reads_the_last_two_segments() {
+fn a_segment_is_there_with_its_first_entries_or_not_at_all() {
     let bench = Bench::new();
-    bench.fill(1);
-    assert_eq!(bench.reader().newest_segments().expect("a trail"), 0);
-    let bench = Bench::new();
-    bench.fill(700);
+    let (mut writer, _) = bench.open();
+    bench.fill_on(&mut writer, 0, 10);
+    writer.end_segment().expect("room");
+    writer.append(vec![event(bench.id(10), "position"), event(bench.id(11), "definition")]).expect("room");
+    assert_eq!((bench.segments().len(), bench.reader().newest_segment().expect("a trail")), (1, 0));
+    assert_eq!(writer.begin_segment().expect("room"), 12);
     let segments = bench.segments();
-    let [.., before, _] = segments.as_slice() else { panic!("two segments") };
-    let from = bench.reader().newest_segments().expect("a trail");
-    assert!(before.contains(&format!("{from:020}")), "{from} of {segments:?}");
+    assert_eq!(memchr::memchr_iter(b'\n', &bench.read(&segments[1])).count(), 2);
+    assert_eq!(bench.reader().newest_segment().expect("a trail"), 10);
+    bench.fill_on(&mut writer, 12, 3);
+    drop(writer);
+    let (_, opened) = bench.open();
+    assert_eq!((opened.size, opened.signed, opened.recovered.len()), (15, 10, 0));
+    assert_eq!(lines(&bench.reader(), 0).len(), 15);
 }
 
 #[test]

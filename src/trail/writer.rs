@@ -193,7 +193,8 @@ impl Writer {
         Ok(self.told)
     }
 
-    /// The segment has its size: after the next commit call [`Self::roll`], then append the positions.
+    /// The segment has its size: call [`Self::end_segment`], append what a new one begins with, and call
+    /// [`Self::begin_segment`].
     pub fn wants_new_segment(&self) -> bool {
         self.tail.end >= self.segment_bytes
     }
@@ -203,15 +204,24 @@ impl Writer {
         self.tail.end
     }
 
-    /// Commits, signs, and begins a new segment.
-    pub fn roll(&mut self) -> Result<(), TrailError> {
+    /// Commits and signs: a new segment may begin.
+    pub fn end_segment(&mut self) -> Result<(), TrailError> {
         self.commit()?;
         self.sign()?;
-        if self.tail.first < self.told {
-            let tail = Tail::create(&self.layout, self.told);
-            self.tail = self.stopping(tail)?;
-        }
         Ok(())
+    }
+
+    /// Begins a segment with the lines appended since [`Self::end_segment`]: it is there with all of them,
+    /// or not at all.
+    pub fn begin_segment(&mut self) -> Result<u64, TrailError> {
+        self.go_on()?;
+        let done = match self.tail.first == self.edge.size() {
+            // It is there already, and empty.
+            true => self.write_pending(),
+            false => self.write_segment(),
+        };
+        self.stopping(done)?;
+        Ok(self.told)
     }
 
     /// Signs all acknowledged entries: tiles, then the checkpoint, then the second memory, each durable
@@ -225,11 +235,27 @@ impl Writer {
         Ok(self.signed)
     }
 
-    fn write_pending(&mut self) -> Result<(), TrailError> {
+    fn write_segment(&mut self) -> Result<(), TrailError> {
+        self.keep_blobs()?;
+        self.tail = Tail::create(&self.layout, self.edge.size(), &self.pending.bytes)?;
+        self.take_in();
+        match self.tell() {
+            // The next commit tells it.
+            Err(error) if error.is_retryable() => Ok(()),
+            told => told,
+        }
+    }
+
+    fn keep_blobs(&mut self) -> Result<(), TrailError> {
         while let Some(blob) = self.pending.blobs.last() {
             blob::keep(&self.layout, blob)?;
             self.pending.blobs.pop();
         }
+        Ok(())
+    }
+
+    fn write_pending(&mut self) -> Result<(), TrailError> {
+        self.keep_blobs()?;
         if !self.pending.leaves.is_empty() {
             self.tail.write(&self.pending.bytes)?;
             self.take_in();
@@ -237,7 +263,11 @@ impl Writer {
                 unrecorded::delete(&self.layout)?;
             }
         }
-        // What is durable is told even if the number could not be written the last time.
+        self.tell()
+    }
+
+    /// What is durable is told even if the number could not be written the last time.
+    fn tell(&mut self) -> Result<(), TrailError> {
         if self.told < self.edge.size() {
             self.acknowledged.tell(self.edge.size())?;
             self.told = self.edge.size();
@@ -297,12 +327,13 @@ pub(super) fn write_checkpoint(layout: &Layout, keys: &Keys, checkpoint: &Checkp
 }
 
 impl Tail {
-    /// A new segment; one of that name that is there already is empty.
-    pub(super) fn create(layout: &Layout, first: u64) -> Result<Self, TrailError> {
+    /// A new segment with its first lines; one of that name that is there already is empty. `end` is
+    /// before these lines.
+    pub(super) fn create(layout: &Layout, first: u64, lines: &[u8]) -> Result<Self, TrailError> {
         let path = layout.segment(first);
-        let file = super::layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
-        file.sync_all().map_err(|error| TrailError::sync(&path, error))?;
-        durable::sync_folder(&layout.segments()).map_err(|error| TrailError::sync(&path, error))?;
+        let failed = |error| TrailError::io(&path, error);
+        durable::replace(&path, lines, FILE_MODE).map_err(failed)?;
+        let file = super::layout::open_to_write(&path).map_err(failed)?;
         let starts = opening::cache(layout, first, &[]).ok();
         Ok(Self { first, path, file, end: 0, starts })
     }

@@ -70,7 +70,7 @@ fn writes_a_trail_of_small_segments() {
         writer.append(group.iter().map(|(seq, line)| entry(*seq, line)).collect()).expect("taken in");
         writer.commit().expect("written");
         if writer.wants_new_segment() {
-            writer.roll().expect("a new segment");
+            writer.end_segment().and_then(|()| writer.begin_segment()).expect("a new segment");
         }
     }
     writer.sign().expect("signed");
