@@ -66,11 +66,13 @@ fn writes_a_trail_of_small_segments() {
     let (mut writer, opened) = Writer::open(Open { segment_bytes: SEGMENT_BYTES, ..open }).expect("a trail");
     let held = usize::try_from(opened.size).expect("a few");
     let lines: Vec<(usize, &str)> = log.lines().enumerate().skip(held).collect();
+    let mut has_ended = false;
     for group in lines.chunks(GROUP_LINES) {
         writer.append(group.iter().map(|(seq, line)| entry(*seq, line)).collect()).expect("taken in");
-        writer.commit().expect("written");
-        if writer.wants_new_segment() {
-            writer.end_segment().and_then(|()| writer.begin_segment()).expect("a new segment");
+        if has_ended { writer.begin_segment() } else { writer.commit() }.expect("written");
+        has_ended = writer.wants_new_segment();
+        if has_ended {
+            writer.end_segment().expect("signed");
         }
     }
     writer.sign().expect("signed");
