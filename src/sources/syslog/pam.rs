@@ -81,6 +81,9 @@ fn tell<'a>(service: &str, text: &'a str) -> Option<Reading<'a>> {
             Some(Reading { user: Some(user.strip_suffix('"')?), reason: Some(reason), ..reading })
         }
         "received" => received(rest),
+        // pam_env, once for each session on Debian 12.
+        "deprecated" => (rest == "reading of user environment enabled")
+            .then(|| Reading { reason: Some(text), ..Reading::of("auth.notice", SESSION) }),
         _ => None,
     }
 }
