@@ -1,5 +1,6 @@
-//! `whodid trail verify|prove|cat|stat|seal`.
+//! `whodid trail verify|prove|cat|stat|seal|hold`.
 
+mod hold;
 mod prove;
 mod verify;
 
@@ -15,6 +16,7 @@ use super::say;
 use super::settings::Place;
 use crate::event::escape;
 use crate::trail::{Exit, Reader, Sealer};
+use hold::Hold;
 
 /// Prove, print and describe the trail
 #[derive(Debug, clap::Args)]
@@ -34,14 +36,15 @@ enum Command {
     ///
     /// The sealed files are zstd: `zstdcat` prints their events. Not while `whodid run` works there.
     Seal,
+    Hold(Hold),
 }
 
 /// Print entries as they are stored, oldest first
 #[derive(Debug, clap::Args)]
 struct Cat {
-    /// The first entry
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    from: u64,
+    /// The first entry [default: the first that is kept]
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
 
     /// How many
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
@@ -56,6 +59,7 @@ impl Args {
             Command::Cat(cat) => cat.run(place),
             Command::Stat => stat(place),
             Command::Seal => seal(place),
+            Command::Hold(hold) => hold.run(place),
         }
     }
 }
@@ -92,7 +96,7 @@ impl Cat {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
-        let mut lines = trail.lines(self.from)?;
+        let mut lines = trail.lines(self.from.map_or_else(|| trail.first(), Ok)?)?;
         let mut left = self.limit;
         while left > 0
             && let Some((_, line)) = lines.next()?
@@ -116,7 +120,13 @@ fn print(out: &mut impl Write, line: &[u8], is_terminal: bool) -> io::Result<()>
 
 fn stat(place: &Place) -> anyhow::Result<ExitCode> {
     let config = place.settings()?;
-    let stat = Reader::open(&config.data)?.stat()?;
+    let trail = Reader::open(&config.data)?;
+    let (stat, hold) = (trail.stat()?, trail.hold()?);
+    let kept = match (stat.kept_from, hold) {
+        (0, None) => "all".to_owned(),
+        (from, None) => format!("entries from {from} on"),
+        (from, Some(reason)) => format!("entries from {from} on; nothing is deleted: {reason}"),
+    };
     let when = |event: &Option<crate::event::Event>| {
         event.as_ref().map_or("none".to_owned(), |event| format!("observed {}", event.observed))
     };
@@ -125,6 +135,7 @@ fn stat(place: &Place) -> anyhow::Result<ExitCode> {
         ("folder", config.data.display().to_string()),
         ("made", format!("{} ({})", stat.made, stat.mode)),
         ("entries", format!("{} in {} segments, {} bytes", stat.size, stat.segments, stat.bytes)),
+        ("kept", kept),
         ("first", when(&stat.first)),
         ("last", when(&stat.last)),
         ("signed", format!("{} entries, root {}", stat.signed, stat.root)),

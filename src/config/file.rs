@@ -12,7 +12,7 @@ use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{channel, settings};
+use super::{Keep, channel, settings};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) host: String,
     pub(super) clock: Clock,
     pub(super) sources: Vec<Source>,
+    pub(super) keep: Keep,
     pub(super) stale_after: Duration,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) disabled: Vec<At<String>>,
@@ -51,11 +52,13 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         host: host.unwrap_or_else(|| machine.host.clone()),
         clock,
         sources: read_sources(&mut top, clock, folder, machine),
+        keep: Keep::default(),
         stale_after: Duration::ZERO,
         channels: channel::read_all(&mut top),
         disabled: Vec::new(),
         notify: Vec::new(),
     };
+    read_trail(&mut top, &mut read);
     read_check(&mut top, &mut read);
     read_alerts(&mut top, &mut read);
     top.finish();
@@ -66,6 +69,20 @@ fn read_replay(mut replay: Section<'_, '_>) -> Clock {
     let now = replay.required(&settings::NOW);
     replay.finish();
     now.map_or(Clock::System, Clock::Fixed)
+}
+
+fn read_trail(top: &mut Section<'_, '_>, into: &mut Settings) {
+    let mut trail = top.section_or_empty(&settings::TRAIL);
+    let days = trail.optional(&settings::KEEP_DAYS);
+    let bytes = trail.optional(&settings::KEEP_BYTES).map(|size| size.0);
+    for (key, number) in [(settings::KEEP_DAYS.declaration.name, days), (settings::KEEP_BYTES.declaration.name, bytes)]
+    {
+        if number == Some(0) {
+            trail.report_key(key, format!("`{key}`: 0 would keep nothing"), "leave it out to keep everything");
+        }
+    }
+    into.keep = Keep { days, bytes };
+    trail.finish();
 }
 
 fn read_check(top: &mut Section<'_, '_>, into: &mut Settings) {

@@ -57,12 +57,23 @@ pub struct Config {
     /// Those that are not disabled.
     pub alerts: BTreeMap<String, Alert>,
     pub channels: BTreeMap<String, Channel>,
+    /// How much of the trail is kept.
+    pub keep: Keep,
     /// A check is UNKNOWN when the writer was not heard of for this long.
     pub stale_after: Duration,
     /// Every definition in force and its hash: a change of one is an event.
     pub files: Vec<Defined>,
     /// What is allowed, but probably not meant.
     pub warnings: Vec<Problem>,
+}
+
+/// How much of the trail is kept; what is not said is kept for good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Since the newest entry of a segment was observed.
+    pub days: Option<u64>,
+    /// Of segments as they lie on the disk.
+    pub bytes: Option<u64>,
 }
 
 /// A definition in force.

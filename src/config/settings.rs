@@ -17,7 +17,7 @@ pub(super) static TOP: Table = Table {
     shape: Shape::One,
     doc: "",
     keys: &[&DATA.declaration, &KEYS.declaration, &ORG.declaration, &HOST.declaration],
-    tables: &[&REPLAY, &SOURCE, &CHECK, &ALERTS, &channel::NOTIFY],
+    tables: &[&REPLAY, &SOURCE, &TRAIL, &CHECK, &ALERTS, &channel::NOTIFY],
 };
 
 pub(super) static DATA: Key<PathBuf> = Key::optional(
@@ -167,6 +167,29 @@ pub(super) mod s3 {
     pub(in crate::config) static POLL: Key<Duration> =
         Key::with_default("poll", "\"1m\"", "How long to wait between two listings.");
 }
+
+pub(super) static TRAIL: Table = Table {
+    name: "trail",
+    shape: Shape::One,
+    doc: "How long the trail is kept. Without these: for good. Whole segments go, oldest first; the event\n\
+          trail.pruned says which, and the hashes that prove the rest stay. `whodid trail hold on` stops it.\n\
+          Who can write this can have the past deleted, but not unseen.",
+    keys: &[&KEEP_DAYS.declaration, &KEEP_BYTES.declaration],
+    tables: &[],
+};
+
+pub(super) static KEEP_DAYS: Key<u64> = Key::optional(
+    "keep_days",
+    "400",
+    "A segment goes when its newest event was observed more than so many days ago. A segment has up to\n\
+     256 MiB or a day; with little to record it has several days. The newest two always stay.",
+);
+
+pub(super) static KEEP_BYTES: Key<Size> = Key::optional(
+    "keep_bytes",
+    "\"100GiB\"",
+    "The oldest segments go while all of them take more on the disk; records beside them are not counted.",
+);
 
 pub(super) static CHECK: Table = Table {
     name: "check",

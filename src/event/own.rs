@@ -11,6 +11,10 @@ use super::{Event, EventId, Family, Source, Stamp, Trust};
 pub mod action {
     pub const GENESIS: &str = "trail.genesis";
     pub const RECOVERED: &str = "trail.recovered";
+    /// The oldest entries are deleted; this says which.
+    pub const PRUNED: &str = "trail.pruned";
+    /// Deleting is forbidden, or allowed again.
+    pub const HOLD: &str = "trail.hold";
     pub const STARTED: &str = "whodid.started";
     pub const STOPPED: &str = "whodid.stopped";
     pub const CONFIG_CHANGED: &str = "config.changed";

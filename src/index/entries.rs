@@ -11,6 +11,11 @@ pub trait Entries: Send + Sync {
     /// The name of the trail: another trail in the same folder has another.
     fn origin(&self) -> Result<String, IndexError>;
 
+    /// The first entry that is kept; those before it were pruned.
+    fn first(&self) -> Result<u64, IndexError> {
+        Ok(0)
+    }
+
     /// How many entries there are.
     fn acknowledged(&self) -> Result<u64, IndexError>;
 
@@ -27,6 +32,10 @@ pub trait Entries: Send + Sync {
 impl Entries for Reader {
     fn origin(&self) -> Result<String, IndexError> {
         Ok(Self::origin(self).to_owned())
+    }
+
+    fn first(&self) -> Result<u64, IndexError> {
+        Ok(Self::first(self)?)
     }
 
     fn acknowledged(&self) -> Result<u64, IndexError> {
@@ -48,6 +57,10 @@ impl Entries for Reader {
 impl<E: Entries> Entries for Arc<E> {
     fn origin(&self) -> Result<String, IndexError> {
         (**self).origin()
+    }
+
+    fn first(&self) -> Result<u64, IndexError> {
+        (**self).first()
     }
 
     fn acknowledged(&self) -> Result<u64, IndexError> {

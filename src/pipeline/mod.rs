@@ -4,14 +4,16 @@
 //! [`crate::collect`]), the writer ([`writer`], the only one that appends), the index ([`follow`], which
 //! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
 //! the writer). When a later part fails the earlier ones go on; when the writer fails all stop. A fifth
-//! ([`seal`]) compresses what the writer has left behind.
+//! ([`seal`]) compresses what the writer has left behind, and deletes what need not be kept ([`retention`]).
 //!
 //! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the status is written.
 
 mod encode;
 mod follow;
+mod hold;
 mod opening;
+mod retention;
 mod seal;
 mod status;
 mod watch;
@@ -35,7 +37,9 @@ use crate::sources;
 use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
 
 use follow::{Follower, Indexed};
+pub use hold::hold;
 use opening::{InForce, Opening};
+use retention::Retention;
 use seal::Sealing;
 use status::Reporter;
 pub use watch::Watched;
@@ -100,7 +104,21 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let (order_tx, orders) = mpsc::channel(1);
     let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
-    let sealing = Sealing { sealer: trail.sealer(), reached: reached.clone(), shutdown: shutdown.clone() };
+    let sealing = Sealing {
+        sealer: trail.sealer(),
+        retention: Retention {
+            pruner: trail.pruner(),
+            keep: trail::Keep { days: config.keep.days, bytes: config.keep.bytes },
+            trail: Arc::clone(&reader),
+            seen: Arc::clone(&seen),
+            orders: order_tx.downgrade(),
+            first: Some(order_tx.clone()),
+            clock: config.clock,
+            reached: reached.clone(),
+        },
+        reached: reached.clone(),
+        shutdown: shutdown.clone(),
+    };
     let stage = Stage {
         day: reader.begun()?.unwrap_or_else(|| config.clock.now()).day(),
         trail,

@@ -15,7 +15,7 @@ use crate::collect::Mode;
 use crate::config::{Config, Defined, Kind};
 use crate::event::own::{self, action};
 use crate::event::{Event, Family, Stamp};
-use crate::trail::Opened;
+use crate::trail::{Opened, Recovered};
 
 use super::Added;
 
@@ -90,15 +90,7 @@ impl Opening {
             due.push(genesis(config, opened, now));
         }
         for recovered in &opened.recovered {
-            let files: Vec<_> = recovered.files.iter().map(|path| path.to_string_lossy()).collect();
-            let facts = [
-                ("at", json!(recovered.at)),
-                ("bytes", json!(recovered.bytes)),
-                ("lines", json!(recovered.lines)),
-                ("lost", json!(recovered.lost)),
-                ("files", json!(files)),
-            ];
-            due.push(own::with_detail(action::RECOVERED, &opened.origin, now, facts));
+            due.push(self::recovered(recovered, &opened.origin, now));
         }
         due.extend(in_force.changes(&config.files, now));
         let command = command(mode);
@@ -140,6 +132,18 @@ impl Opening {
         let facts = [("records", json!(added.records)), ("known", json!(added.known))];
         is_open.then(|| own::with_detail(action::STOPPED, self.command, now, facts))
     }
+}
+
+pub(super) fn recovered(recovered: &Recovered, origin: &str, now: Stamp) -> Event {
+    let files: Vec<_> = recovered.files.iter().map(|path| path.to_string_lossy()).collect();
+    let facts = [
+        ("at", json!(recovered.at)),
+        ("bytes", json!(recovered.bytes)),
+        ("lines", json!(recovered.lines)),
+        ("lost", json!(recovered.lost)),
+        ("files", json!(files)),
+    ];
+    own::with_detail(action::RECOVERED, origin, now, facts)
 }
 
 fn genesis(config: &Config, opened: &Opened, now: Stamp) -> Event {

@@ -1,22 +1,31 @@
-//! The sealing thread: what the writer has left behind becomes compressed segments.
+//! The sealing thread: what the writer has left behind becomes compressed segments, and the oldest go
+//! when they need not be kept.
 //!
 //! It holds up nobody and nobody waits for it but the end of the program. When there is no room, or a
 //! segment is not what was signed, that segment stays plain and is tried again after the next one.
 
+use std::time::Duration;
+
 use rustix::process::nice;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::trail::Sealer;
 
+use super::retention::Retention;
 use super::writer::Reached;
+
+/// How often it is looked whether anything need not be kept any more.
+const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Whatever else wants the processor goes first.
 const NICE: i32 = 10;
 
 pub(super) struct Sealing {
     pub(super) sealer: Sealer,
+    pub(super) retention: Retention,
     pub(super) reached: watch::Receiver<Reached>,
     pub(super) shutdown: watch::Receiver<bool>,
 }
@@ -27,13 +36,17 @@ pub(super) fn run(mut sealing: Sealing, runtime: &Handle) {
     if cfg!(target_os = "linux") {
         nice(NICE).map(drop).unwrap_or_default();
     }
+    sealing.retention.pass(runtime);
     loop {
         let begun = sealing.reached.borrow_and_update().segments;
         if !sealing.pass() {
             return;
         }
-        let news = runtime.block_on(sealing.reached.wait_for(|reached| reached.segments != begun)).is_ok();
-        if !news {
+        sealing.retention.pass(runtime);
+        let news = sealing.reached.wait_for(|reached| reached.segments != begun);
+        // Made where it is awaited: a timer needs the runtime around it.
+        let is_over = runtime.block_on(async { timeout(LOOK_EVERY, news).await.is_ok_and(|news| news.is_err()) });
+        if is_over {
             return;
         }
     }

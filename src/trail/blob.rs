@@ -1,8 +1,10 @@
 //! Records that are longer than a line: `blob/<sha256>`, named by what they hold.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -12,8 +14,37 @@ use super::layout::{FILE_MODE, Layout};
 use crate::durable;
 use crate::event::{Event, Oversized, RawBlob};
 
+/// The records that the writer kept of late: none of them is deleted, whether its entry is written yet or not.
+#[derive(Debug, Default)]
+pub(super) struct Fresh(Mutex<HashSet<String>>);
+
+impl Fresh {
+    fn add(&self, sha256: &str) {
+        self.names().insert(sha256.to_owned());
+    }
+
+    pub(super) fn clear(&self) {
+        self.names().clear();
+    }
+
+    /// Does something to a record that is not kept meanwhile either.
+    pub(super) fn unless_kept(
+        &self,
+        sha256: &str,
+        work: impl FnOnce() -> Result<(), TrailError>,
+    ) -> Result<(), TrailError> {
+        let names = self.names();
+        if names.contains(sha256) { Ok(()) } else { work() }
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Keeps the bytes, durably, before the line that names them is written.
-pub(super) fn keep(layout: &Layout, blob: &Oversized) -> Result<(), TrailError> {
+pub(super) fn keep(layout: &Layout, fresh: &Fresh, blob: &Oversized) -> Result<(), TrailError> {
+    fresh.add(&blob.sha256);
     let path = layout.blobs().join(&blob.sha256);
     let is_there = std::fs::metadata(&path).is_ok_and(|found| found.len() == blob.bytes.len() as u64);
     if is_there {
@@ -48,11 +79,13 @@ pub(super) fn read(layout: &Layout, blob: &RawBlob) -> Result<Vec<u8>, TrailErro
     }
 }
 
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// A name out of an entry is only followed if it is a hash.
 fn path(layout: &Layout, blob: &RawBlob) -> Result<PathBuf, TrailError> {
-    let is_hash =
-        blob.sha256.len() == 64 && blob.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    match is_hash {
+    match is_name(&blob.sha256) {
         true => Ok(layout.blobs().join(&blob.sha256)),
         false => Err(TrailError::malformed(&layout.blobs(), "an entry names a blob that can not be one")),
     }

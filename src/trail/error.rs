@@ -50,6 +50,8 @@ pub enum TrailError {
     // The caller asked for what is not there.
     #[error("there is no entry {seq}: the trail ends at {size}")]
     Beyond { seq: u64, size: u64 },
+    #[error("entry {seq} was pruned: entries from {first} on are kept")]
+    Pruned { seq: u64, first: u64 },
     #[error("entry {seq} is not signed yet: the checkpoint covers {size}; a writer at work signs within a second")]
     NotSigned { seq: u64, size: u64 },
 }

@@ -12,6 +12,8 @@
 //! <data>/trail/blob/<sha256>               records that are longer than a line
 //! <data>/trail/quarantine/                 what a crash left behind unfinished
 //! <data>/trail/recovered                   of these, what no event tells of yet
+//! <data>/trail/pruned                      the first entry that is kept, if not all are
+//! <data>/trail/hold                        why nothing may be pruned
 //! <data>/trail/seen/                       a cache: the ids of all entries, sorted
 //! ```
 
@@ -97,6 +99,14 @@ impl Layout {
 
     pub(super) fn recovered(&self) -> PathBuf {
         self.trail.join("recovered")
+    }
+
+    pub(super) fn pruned(&self) -> PathBuf {
+        self.trail.join("pruned")
+    }
+
+    pub(super) fn hold(&self) -> PathBuf {
+        self.trail.join("hold")
     }
 
     pub(super) fn seen(&self) -> PathBuf {

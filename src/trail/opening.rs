@@ -23,7 +23,7 @@ use super::tile::{self, Edge};
 use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
 use super::writer::{Open, Opened, Recovered, Tail, Writer, write_checkpoint};
-use super::{TrailError, checkpoint, unrecorded};
+use super::{TrailError, checkpoint, pruned, seal, unrecorded};
 use crate::durable;
 use crate::event::Event;
 use crate::event::own::action;
@@ -54,7 +54,8 @@ impl Writer {
         if edge.root() != signed.root {
             return Err(TrailError::damaged(layout.trail.join("tile"), Damage::Root));
         }
-        let newest = newest(&layout, signed.size)?;
+        let newest = newest(&layout, &tiles, signed.size)?;
+        seal::undo(&layout, newest)?;
         let untold = unrecorded::read(&layout)?;
         let found = scan(&layout, &tiles, newest, edge, untold.first().map(|earlier| earlier.at))?;
         let told = acknowledged::read(&layout)?.unwrap_or(0);
@@ -81,6 +82,7 @@ impl Writer {
             is_untold,
             is_stopped: false,
             lock: Arc::new(lock),
+            fresh: Arc::default(),
         };
         Ok((writer, opened))
     }
@@ -134,14 +136,15 @@ fn signed(layout: &Layout, keys: &Keys, tiles: &Tiles) -> Result<Checkpoint, Tra
 }
 
 /// The newest segment. All before it are signed to their end, so it begins within what is signed.
-fn newest(layout: &Layout, signed: u64) -> Result<u64, TrailError> {
+fn newest(layout: &Layout, tiles: &Tiles, signed: u64) -> Result<u64, TrailError> {
     let firsts = segment::list(layout)?;
     let (Some(oldest), Some(newest)) = (firsts.first(), firsts.last()) else {
         return Err(TrailError::missing(layout.segment(0)));
     };
-    match *oldest == 0 && *newest <= signed {
+    let kept_from = pruned::accounted(layout, tiles, signed)?.map_or(0, |pruned| pruned.first);
+    match *oldest <= kept_from && *newest <= signed {
         true => Ok(*newest),
-        false if *oldest != 0 => Err(TrailError::missing(layout.segment(0))),
+        false if *oldest > kept_from => Err(TrailError::missing(layout.segment(kept_from))),
         false => Err(TrailError::damaged(layout.segment(*newest), Damage::Hole { seq: signed, found: *newest })),
     }
 }
@@ -195,12 +198,7 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
     if seq < expected.size() {
         return Err(TrailError::damaged(&found.segment.path, Damage::Cut { seq, size: expected.size() }));
     }
-    match found.segment.is_sealed() && found.end < found.bytes {
-        true => {
-            Err(TrailError::malformed(&found.segment.path, "a sealed segment holds whole entries and nothing else"))
-        }
-        false => Ok(found),
-    }
+    Ok(found)
 }
 
 fn tells_of_recovery(line: &[u8]) -> bool {
@@ -235,9 +233,6 @@ impl Found {
 
     /// The segment as the writer needs it: cut to what is whole, and durable.
     fn tail(&self, layout: &Layout) -> Result<Tail, TrailError> {
-        if self.segment.is_sealed() {
-            return Tail::create(layout, self.edge.size(), &[]);
-        }
         let path = self.segment.path.clone();
         let file = layout::open_to_write(&path).map_err(|error| TrailError::io(&path, error))?;
         file.set_len(self.end).map_err(|error| TrailError::io(&path, error))?;

@@ -11,6 +11,7 @@ use super::checkpoint::{self, Checkpoint};
 use super::error::Damage;
 use super::layout::{self, Layout};
 use super::origin::Origin;
+use super::pruned::{self, Pruned};
 use super::segment::{self, Cursor, Segment, Step};
 use super::tile::WIDTH;
 use super::tiles::Tiles;
@@ -25,6 +26,8 @@ pub struct Reader {
     pub(super) tiles: Tiles,
     /// By their first entry; opened when they are needed.
     segments: Mutex<BTreeMap<u64, Arc<Segment>>>,
+    /// What was found to be accounted for.
+    pruned: Mutex<Option<Pruned>>,
 }
 
 /// Lines of the trail in order, read in large pieces.
@@ -44,13 +47,15 @@ pub struct Stat {
     pub made: Stamp,
     /// Acknowledged entries.
     pub size: u64,
+    /// The first entry that is kept; those before it were pruned.
+    pub kept_from: u64,
     /// Entries covered by the checkpoint, whose signature is not checked here.
     pub signed: u64,
     /// Lower-case hex of the signed root.
     pub root: String,
     pub segments: u64,
     pub bytes: u64,
-    /// The first and the last acknowledged entry.
+    /// The first one kept and the last acknowledged entry.
     pub first: Option<Event>,
     pub last: Option<Event>,
 }
@@ -63,7 +68,7 @@ impl Reader {
     pub fn open(data: &Path) -> Result<Self, TrailError> {
         let layout = Layout::new(data);
         let origin = Origin::read(&layout)?.ok_or_else(|| TrailError::NoTrail(data.to_owned()))?;
-        Ok(Self { tiles: Tiles::new(&layout), layout, origin, segments: Mutex::default() })
+        Ok(Self { tiles: Tiles::new(&layout), layout, origin, segments: Mutex::default(), pruned: Mutex::default() })
     }
 
     /// The same, where an answer is about the present: what stands still is never out of date.
@@ -97,6 +102,21 @@ impl Reader {
         segment::list(&self.layout)?.last().copied().ok_or_else(|| TrailError::missing(self.layout.segment(0)))
     }
 
+    /// The first entry that is kept: 0 until something is pruned.
+    pub fn first(&self) -> Result<u64, TrailError> {
+        let Some(named) = pruned::read(&self.layout)? else { return Ok(0) };
+        let mut proven = self.pruned.lock().unwrap_or_else(PoisonError::into_inner);
+        if *proven != Some(named) {
+            *proven = pruned::accounted(&self.layout, &self.tiles, self.signed()?)?;
+        }
+        Ok(proven.map_or(0, |pruned| pruned.first))
+    }
+
+    /// How many entries are signed, by the checkpoint as it lies there.
+    pub fn signed(&self) -> Result<u64, TrailError> {
+        Ok(self.checkpoint()?.size)
+    }
+
     /// When the first entry of the newest segment was observed; none while that is empty.
     pub fn begun(&self) -> Result<Option<Stamp>, TrailError> {
         let newest =
@@ -110,6 +130,7 @@ impl Reader {
         if seq >= size {
             return Err(TrailError::Beyond { seq, size });
         }
+        self.is_kept(seq)?;
         let segment = self.segment_of(seq)?;
         let width = WIDTH as u64;
         let proven = seq / width < self.checkpoint()?.size / width;
@@ -134,6 +155,7 @@ impl Reader {
 
     /// The entries from one on as they are stored, up to what is acknowledged as of this call.
     pub fn lines(&self, from: u64) -> Result<Lines<'_>, TrailError> {
+        self.is_kept(from)?;
         Ok(Lines { reader: self, cursor: None, next: from, upto: self.acknowledged()? })
     }
 
@@ -154,18 +176,19 @@ impl Reader {
         for first in &firsts {
             bytes += self.open_segment(*first)?.bytes()?;
         }
-        let size = self.acknowledged()?;
+        let (size, kept_from) = (self.acknowledged()?, self.first()?);
         let at = |seq: Option<u64>| seq.map(|seq| self.event(seq)).transpose();
         Ok(Stat {
             origin: self.origin.origin.clone(),
             mode: self.origin.mode,
             made: self.origin.made,
             size,
+            kept_from,
             signed: checkpoint.size,
             root: checkpoint.root.to_string(),
             segments: firsts.len() as u64,
             bytes,
-            first: at((size > 0).then_some(0))?,
+            first: at((size > kept_from).then_some(kept_from))?,
             last: at(size.checked_sub(1))?,
         })
     }
@@ -190,11 +213,23 @@ impl Reader {
         Ok(event)
     }
 
+    fn is_kept(&self, seq: u64) -> Result<(), TrailError> {
+        match self.first()? {
+            first if seq < first => Err(TrailError::Pruned { seq, first }),
+            _ => Ok(()),
+        }
+    }
+
     /// The segment that holds an entry.
     fn segment_of(&self, seq: u64) -> Result<Arc<Segment>, TrailError> {
         let firsts = segment::list(&self.layout)?;
         let first = firsts.iter().rev().find(|first| **first <= seq).copied();
-        self.open_segment(first.ok_or_else(|| TrailError::missing(self.layout.segment(0)))?)
+        let Some(first) = first else {
+            // It may have been pruned since somebody began to read.
+            self.is_kept(seq)?;
+            return Err(TrailError::missing(self.layout.segment(seq)));
+        };
+        self.open_segment(first)
     }
 
     fn open_segment(&self, first: u64) -> Result<Arc<Segment>, TrailError> {

@@ -8,7 +8,7 @@
 //! A [`Sealer`] shares the writer's lock and nothing else: it runs beside it and never holds it up.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -204,6 +204,26 @@ impl Sealer {
         let parsed = Checkpoint::parse_note(&bytes).map_err(|error| TrailError::damaged(path, Damage::Note(error)))?;
         Ok(parsed.0.size)
     }
+}
+
+/// Entries are added to a plain segment: should the newest one be sealed, which no writer does, it is made
+/// plain again. The sealed file stays until the segment is sealed anew.
+pub(super) fn undo(layout: &Layout, newest: u64) -> Result<(), TrailError> {
+    let plain = layout.segment(newest);
+    if plain.try_exists().map_err(|error| TrailError::io(&plain, error))? {
+        return Ok(());
+    }
+    let temporary = plain.with_extension("jsonl.tmp");
+    let failed = |error| TrailError::io(&temporary, error);
+    let mut cursor = Cursor::new(&Arc::new(Segment::open(layout, newest)?), 0);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&temporary);
+    let mut out = BufWriter::new(file.map_err(failed)?);
+    while let Step::Line(_, line) = cursor.next()? {
+        out.write_all(line).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
+    }
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(|error| TrailError::sync(&temporary, error))?;
+    durable::publish(&temporary, &plain).map_err(|error| TrailError::sync(&plain, error))
 }
 
 /// Some hundred milliseconds of work.

@@ -135,10 +135,6 @@ impl Segment {
         }))
     }
 
-    pub(super) fn is_sealed(&self) -> bool {
-        matches!(self.content, Content::Sealed(_))
-    }
-
     /// Whether no byte changed that its lines do not show.
     pub(super) fn is_as_written(&self) -> Result<bool, TrailError> {
         match &self.content {

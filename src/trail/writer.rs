@@ -97,6 +97,8 @@ pub struct Writer {
     pub(super) is_stopped: bool,
     /// Shared with who seals: until both are gone no other writer comes.
     pub(super) lock: Arc<Lock>,
+    /// Shared with who prunes.
+    pub(super) fresh: Arc<blob::Fresh>,
 }
 
 /// The newest segment.
@@ -248,7 +250,7 @@ impl Writer {
 
     fn keep_blobs(&mut self) -> Result<(), TrailError> {
         while let Some(blob) = self.pending.blobs.last() {
-            blob::keep(&self.layout, blob)?;
+            blob::keep(&self.layout, &self.fresh, blob)?;
             self.pending.blobs.pop();
         }
         Ok(())

@@ -109,6 +109,10 @@ fn text(report: &Report) -> String {
         None => "; what came later cannot be checked without an anchor",
     });
     text.push_str(&format!("\nentries    {} in {} bytes\n", report.lines, report.bytes));
+    if report.pruned > 0 {
+        let last = report.pruned - 1;
+        text.push_str(&format!("pruned     entries 0 to {last} were pruned, as a signed entry says\n"));
+    }
     if let Some(origin) = &report.origin {
         text.push_str(&format!("trail      {}\n", escape::line(origin)));
     }
@@ -147,6 +151,7 @@ fn document(report: &Report) -> Json {
         "complete_to": report.complete_to,
         "trail": report.origin,
         "lines": report.lines,
+        "pruned": report.pruned,
         "bytes": report.bytes,
         "signature": match report.signature {
             Signature::Good => "good",

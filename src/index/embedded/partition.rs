@@ -83,13 +83,13 @@ impl Partition {
 
     fn matches(&self, reader: &SegmentReader, asked: &Asked<'_>) -> tantivy::Result<Set> {
         // Whoever asks what came in since asks often, and most of what there is came in before.
-        if asked.search.from_seq > 0 && reader.fast_fields().u64(SEQ)?.max_value() < asked.search.from_seq {
+        if asked.from_seq > 0 && reader.fast_fields().u64(SEQ)?.max_value() < asked.from_seq {
             return Ok(Set::full(0));
         }
         let segment = Segment { reader, layout: Layout::of_this_version(), held: self.held };
         let mut found = segment.all();
-        if asked.search.from_seq > 0 || self.end > asked.complete_to {
-            segment.narrow_to_places(&mut found, asked.search.from_seq, asked.complete_to)?;
+        if asked.from_seq > 0 || self.end > asked.complete_to {
+            segment.narrow_to_places(&mut found, asked.from_seq, asked.complete_to)?;
         }
         segment.narrow_to_times(&mut found, asked.span)?;
         if !found.is_empty() {
@@ -103,6 +103,8 @@ impl Partition {
 pub(super) struct Asked<'s> {
     pub(super) search: &'s Search,
     pub(super) span: Span,
+    /// Where the search begins in the trail.
+    pub(super) from_seq: u64,
     pub(super) complete_to: u64,
 }
 

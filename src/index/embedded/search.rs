@@ -74,11 +74,13 @@ impl<E: Entries> Searcher<E> {
             let damage = Damage::Ahead { index: complete_to, trail: acknowledged };
             return Err(IndexError::damaged(&self.folder, damage));
         }
-        let tail = complete_to.max(search.from_seq)..acknowledged;
+        // The index may still hold what was pruned: it is no answer any more.
+        let from_seq = search.from_seq.max(self.trail.first()?);
+        let tail = complete_to.max(from_seq)..acknowledged;
         if tail.end.saturating_sub(tail.start) > TAIL_EVENTS_MAX {
             return Err(IndexError::Behind { by: acknowledged - complete_to });
         }
-        Ok(Plan { asked: Asked { search, span: Span::of(search), complete_to }, index, tail })
+        Ok(Plan { asked: Asked { search, span: Span::of(search), from_seq, complete_to }, index, tail })
     }
 
     /// The partitions as of the newest position; those that did not change stay open.
@@ -141,8 +143,17 @@ impl<E: Entries> Searcher<E> {
         Ok(())
     }
 
-    fn hit(&self, seq: u64) -> Result<Hit, IndexError> {
-        self.trail.event(seq).map(|event| Hit { seq, event })
+    /// None if it was pruned since the search began.
+    fn hit(&self, seq: u64) -> Result<Option<Hit>, IndexError> {
+        match self.trail.event(seq) {
+            Err(_) if self.trail.first()? > seq => Ok(None),
+            event => Ok(Some(Hit { seq, event: event? })),
+        }
+    }
+
+    /// Hands a match over; false when enough were seen.
+    fn hand(&self, place: Place, each: &mut dyn FnMut(Hit) -> bool) -> Result<bool, IndexError> {
+        Ok(self.hit(place.seq)?.is_none_or(each))
     }
 }
 
@@ -150,7 +161,7 @@ impl Plan<'_> {
     /// The partitions that can hold a match.
     fn partitions(&self) -> Vec<(NaiveDate, &Partition)> {
         let all = self.index.partitions.iter().map(|(day, partition)| (*day, &**partition));
-        let first = self.asked.search.from_seq;
+        let first = self.asked.from_seq;
         all.filter(|(_, partition)| partition.held.meets(self.asked.span) && partition.reaches(first)).collect()
     }
 }
@@ -170,7 +181,8 @@ impl<E: Entries> Index for Searcher<E> {
             done.map_err(|error| self.failed(day, error))?;
         }
         let total = nearest.seen;
-        let newest = nearest.into_sorted().into_iter().map(|place| self.hit(place.seq)).collect::<Result<_, _>>()?;
+        let hits = nearest.into_sorted().into_iter().map(|place| self.hit(place.seq));
+        let newest = hits.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(Hits { newest, total, complete_to: plan.tail.end })
     }
 
@@ -200,11 +212,11 @@ impl<E: Entries> Index for Searcher<E> {
             after = page.last().copied();
             for place in page {
                 while let Some(earlier) = tail.next_if(|earlier| *earlier < place) {
-                    if !each(self.hit(earlier.seq)?) {
+                    if !self.hand(earlier, each)? {
                         return Ok(plan.tail.end);
                     }
                 }
-                if !each(self.hit(place.seq)?) {
+                if !self.hand(place, each)? {
                     return Ok(plan.tail.end);
                 }
             }
@@ -213,7 +225,7 @@ impl<E: Entries> Index for Searcher<E> {
             }
         }
         for place in tail {
-            if !each(self.hit(place.seq)?) {
+            if !self.hand(place, each)? {
                 break;
             }
         }

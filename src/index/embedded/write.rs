@@ -124,6 +124,8 @@ impl Writer {
             return Err(IndexError::damaged(&self.folder, damage));
         }
         let upto = upto.min(acknowledged);
+        // What was pruned before it was taken in is nobody's answer any more.
+        self.next = self.next.max(trail.first()?.min(upto));
         while self.next < upto {
             let until = upto.min(self.position.complete_to.saturating_add(COMMIT_EVENTS));
             for entry in trail.scan(self.next)? {

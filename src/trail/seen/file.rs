@@ -75,6 +75,10 @@ impl IdFile {
         }))
     }
 
+    pub(super) fn sync(&self) -> Result<(), TrailError> {
+        self.file.sync_all().map_err(|error| TrailError::sync(&self.path, error))
+    }
+
     /// What stays is found to be covered by another at the next start.
     pub(super) fn delete(self) {
         fs::remove_file(self.path).unwrap_or_default();
@@ -82,8 +86,9 @@ impl IdFile {
 }
 
 /// The files that cover the trail from its beginning without a hole, as far as there are sound ones;
-/// all others are deleted.
-pub(super) fn usable(layout: &Layout, origin: &str, size: u64) -> Result<Vec<IdFile>, TrailError> {
+/// all others are deleted. Entries before `kept` are pruned: of them there may be a hole, which nothing
+/// can fill any more.
+pub(super) fn usable(layout: &Layout, origin: &str, kept: u64, size: u64) -> Result<Vec<IdFile>, TrailError> {
     let mut stretches: Vec<Range<u64>> = Vec::new();
     for name in names(&layout.seen())? {
         match parse(&name) {
@@ -96,7 +101,8 @@ pub(super) fn usable(layout: &Layout, origin: &str, size: u64) -> Result<Vec<IdF
     let (mut files, mut upto): (Vec<IdFile>, u64) = (Vec::new(), 0);
     for stretch in stretches {
         let path = path(layout, &stretch);
-        let fits = stretch.start == upto && stretch.end <= size;
+        let follows = stretch.start == upto || (upto..=kept).contains(&stretch.start);
+        let fits = follows && stretch.end <= size;
         match fits.then(|| open(path.clone(), origin, stretch)).flatten() {
             Some(file) => {
                 upto = file.upto;

@@ -2,9 +2,11 @@
 //!
 //! New ids are held in memory; every [`IDS_IN_MEMORY`] they become a sorted file beside the trail
 //! ([`file`]), and files of like size are merged, so that there are few. All of it is a cache: what is
-//! missing or damaged is made anew from the trail.
+//! missing or damaged is made anew from the trail. Only the ids of pruned entries cannot be made anew: for
+//! them the files are the truth, so they are made durable ([`Seen::settle`]) before anything is pruned. If
+//! they are lost all the same, records of that time that are fed again are taken for new.
 //!
-//! Invariant: an id that is in the trail below `upto` is always found.
+//! Invariant: an id that is in the trail below `upto`, and not pruned, is always found.
 
 mod file;
 
@@ -12,10 +14,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
+use tracing::warn;
 
 use super::error::Damage;
 use super::layout::Layout;
 use super::{Reader, TrailError};
+use crate::durable;
 use crate::event::EventId;
 use file::IdFile;
 
@@ -28,6 +32,8 @@ pub struct Seen {
     files: Vec<IdFile>,
     /// Ids of the entries after the last file.
     recent: BTreeSet<EventId>,
+    /// The first entry after the last file.
+    filed: u64,
     upto: u64,
     /// How many ids are held in memory.
     most: usize,
@@ -52,10 +58,15 @@ impl Seen {
 
     fn open_with(data: &Path, reader: &Reader, most: usize) -> Result<Self, TrailError> {
         let layout = Layout::new(data);
-        let files = file::usable(&layout, reader.origin(), reader.acknowledged()?)?;
-        let upto = files.last().map_or(0, |last| last.upto);
+        let kept = reader.first()?;
+        let files = file::usable(&layout, reader.origin(), kept, reader.acknowledged()?)?;
+        let filed = files.last().map_or(0, |last| last.upto);
+        if filed < kept || !files.iter().map(|file| file.first).eq(ends(&files)) {
+            warn!(folder = %layout.seen().display(), "Ids of pruned entries are lost: such a record is new if it is read again.");
+        }
+        let upto = filed.max(kept);
         let origin = reader.origin().to_owned();
-        let mut this = Self { layout, origin, files, recent: BTreeSet::new(), upto, most };
+        let mut this = Self { layout, origin, files, recent: BTreeSet::new(), filed: upto, upto, most };
         let mut lines = reader.lines(upto)?;
         while let Some((seq, line)) = lines.next()? {
             let OnlyId { id } = serde_json::from_slice(line).map_err(|error| {
@@ -96,18 +107,29 @@ impl Seen {
 
     /// Writes out what is held in memory, so that the next start need not read the trail.
     pub fn flush(&mut self) -> Result<(), TrailError> {
-        let first = self.files.last().map_or(0, |last| last.upto);
-        if first == self.upto {
+        if self.filed == self.upto {
             return Ok(());
         }
         let ids = self.recent.iter().map(|id| Ok(*id));
-        match file::write(&self.layout, &self.origin, first..self.upto, ids).map(|file| self.files.push(file)) {
+        match file::write(&self.layout, &self.origin, self.filed..self.upto, ids).map(|file| self.files.push(file)) {
             // It stays in memory, and what was half written is no file that is sound.
             Err(error) if error.is_retryable() => return Ok(()),
             written => written?,
         }
         self.recent.clear();
+        self.filed = self.upto;
         self.merge()
+    }
+
+    /// Makes the ids of all entries before one durable; false when there was no room for them.
+    pub fn settle(&mut self, before: u64) -> Result<bool, TrailError> {
+        self.flush()?;
+        for file in &self.files {
+            file.sync()?;
+        }
+        let folder = self.layout.seen();
+        durable::sync_folder(&folder).map_err(|error| TrailError::sync(folder, error))?;
+        Ok(self.filed >= before)
     }
 
     fn merge(&mut self) -> Result<(), TrailError> {
@@ -125,6 +147,11 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// Where each file should begin: where the one before it ends.
+fn ends(files: &[IdFile]) -> impl Iterator<Item = u64> {
+    std::iter::once(0).chain(files.iter().map(|file| file.upto)).take(files.len())
 }
 
 #[cfg(test)]

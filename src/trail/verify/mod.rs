@@ -77,6 +77,8 @@ pub struct Report {
     pub complete_to: u64,
     /// Whole lines that lie there in all.
     pub lines: u64,
+    /// Entries below this were pruned: a signed entry says so, and the tiles hold their hashes.
+    pub pruned: u64,
     pub bytes: u64,
     pub signature: Signature,
     /// How many anchors were given, and the highest size among them.
@@ -111,6 +113,7 @@ impl Report {
             origin: None,
             complete_to: 0,
             lines: 0,
+            pruned: 0,
             bytes: 0,
             signature: Signature::NotChecked,
             anchors,

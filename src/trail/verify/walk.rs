@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::doubles::{self, Again, Doubles};
-use super::{Exit, Known, Report};
+use super::{Exit, Finding, Known, Report};
 use crate::event::Event;
 use crate::trail::checkpoint::Checkpoint;
 use crate::trail::error::Damage;
 use crate::trail::layout::Layout;
 use crate::trail::segment::{self, Cursor, Segment, Step};
 use crate::trail::tile::{Edge, Tile, WIDTH};
-use crate::trail::tiles::Tiles;
+use crate::trail::tiles::{Leaves, Tiles};
 use crate::trail::tree::{self, Frontier, Hash};
-use crate::trail::{TrailError, blob};
+use crate::trail::{TrailError, blob, pruned};
 
 /// More of them say nothing new.
 const BLOB_FINDINGS_MAX: usize = 100;
@@ -31,12 +31,17 @@ struct Walk<'w> {
     first_other: Option<u64>,
     /// Full tiles that are missing or hold other hashes.
     bad_tiles: Vec<(Tile, bool)>,
-    blob_findings: usize,
     /// None once it failed.
     doubles: Option<Doubles>,
     not_compared: Option<String>,
     /// Entries that lie where their stream was covered already: where, and what they say again.
     again: Vec<(u64, PathBuf, u64, Again)>,
+    /// About records beside the segments; those of pruned entries may be gone already.
+    blob_findings: Vec<Finding>,
+    /// Entries before this are known by their hashes alone.
+    bridged: u64,
+    /// Entries before this were pruned, as signed entries say.
+    pruned: u64,
 }
 
 pub(super) fn walk(
@@ -57,14 +62,20 @@ pub(super) fn walk(
         edge: Edge::default(),
         first_other: None,
         bad_tiles: Vec::new(),
-        blob_findings: 0,
         doubles: Some(Doubles::new()),
         not_compared: None,
         again: Vec::new(),
+        blob_findings: Vec::new(),
+        bridged: 0,
+        pruned: 0,
     };
     walk.compare_known();
     let mut before = 0;
     for first in firsts {
+        if walk.edge.size() == walk.bridged && is_gone(layout, *first) {
+            continue;
+        }
+        walk.bridge_to(*first)?;
         if *first != walk.edge.size() && !walk.skip_to(*first) {
             break;
         }
@@ -73,7 +84,50 @@ pub(super) fn walk(
     walk.end()
 }
 
+/// Somebody prunes while we read: the oldest segments can be gone since they were listed.
+fn is_gone(layout: &Layout, first: u64) -> bool {
+    [layout.segment(first), layout.sealed(first)].iter().all(|path| matches!(path.try_exists(), Ok(false)))
+}
+
 impl Walk<'_> {
+    /// Before the first segment the tiles stand for the entries; whether that is as it should be is found
+    /// out at the end.
+    fn bridge_to(&mut self, first: u64) -> Result<(), TrailError> {
+        if self.edge.size() != self.bridged || first > self.signed {
+            return Ok(());
+        }
+        let tiles = self.tiles.clone();
+        let mut leaves = Leaves::new(&tiles, self.signed);
+        for seq in self.bridged..first {
+            match leaves.leaf(seq) {
+                Ok(leaf) => {
+                    self.bridged = seq + 1;
+                    self.leaf(leaf)?;
+                }
+                Err(TrailError::Damaged { path, damage }) => {
+                    self.report.find(Exit::Incomplete, path, damage.to_string());
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries that are not there must be accounted for by one that is.
+    fn account(&mut self) {
+        self.report.lines -= self.bridged;
+        self.report.pruned = self.bridged.min(self.pruned);
+        if self.bridged > self.pruned {
+            let text = format!("entries {} to {} are missing before it", self.pruned, self.bridged - 1);
+            let path = self.layout.segment(self.bridged);
+            self.report.find_at(Exit::Incomplete, &path, (self.pruned, 0), text);
+            self.report.complete_to = 0;
+        }
+        let is_kept = |finding: &Finding| finding.seq.is_none_or(|seq| seq >= self.pruned);
+        self.report.findings.extend(std::mem::take(&mut self.blob_findings).into_iter().filter(is_kept));
+    }
+
     /// A segment that does not begin where the one before it ended.
     fn skip_to(&mut self, first: u64) -> bool {
         let (at, path) = (self.edge.size(), self.layout.segment(first));
@@ -101,6 +155,9 @@ impl Walk<'_> {
                 Step::Line(byte, line) => {
                     self.blob_of(seq, byte, line, &segment);
                     self.look_for_doubles(seq, byte, line, &segment);
+                    if seq < self.signed {
+                        self.pruned = self.pruned.max(pruned::told_by(line).unwrap_or(0));
+                    }
                     self.leaf(tree::leaf(line))?;
                 }
                 Step::Torn(byte) => {
@@ -256,15 +313,15 @@ impl Walk<'_> {
 
     /// The record of an entry that is kept beside the segments.
     fn blob_of(&mut self, seq: u64, byte: u64, line: &[u8], segment: &Segment) {
-        if self.blob_findings >= BLOB_FINDINGS_MAX || memchr::memmem::find(line, b"\"raw_blob\":").is_none() {
+        if self.blob_findings.len() >= BLOB_FINDINGS_MAX || memchr::memmem::find(line, b"\"raw_blob\":").is_none() {
             return;
         }
         let Some(blob) = Event::decode(line).ok().and_then(|event| event.raw_blob) else { return };
         if let Err(error) = blob::read(self.layout, &blob) {
             let is_missing = !self.layout.blobs().join(&blob.sha256).exists();
             let exit = if is_missing { Exit::Incomplete } else { Exit::Altered };
-            self.report.find_at(exit, &segment.path, (seq, byte), format!("the record of entry {seq}: {error}"));
-            self.blob_findings += 1;
+            let (path, text) = (segment.path.clone(), format!("the record of entry {seq}: {error}"));
+            self.blob_findings.push(Finding { exit, path, byte: Some(byte), seq: Some(seq), text });
         }
     }
 
@@ -310,6 +367,7 @@ impl Walk<'_> {
 
     fn end(mut self) -> Result<(), TrailError> {
         self.report.lines = self.edge.size();
+        self.account();
         for known in std::mem::take(&mut self.known) {
             if !known.is_anchor
                 && let Some((seq, path, byte)) = self.first_bad(&known)
@@ -325,7 +383,7 @@ impl Walk<'_> {
                 ),
                 false => format!("{} entries were signed, here are {size}", known.size),
             };
-            self.report.findings.push(super::Finding {
+            self.report.findings.push(Finding {
                 exit: Exit::Incomplete,
                 path: known.path,
                 byte: None,
