@@ -10,7 +10,7 @@
 
 mod file;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -31,7 +31,7 @@ pub struct Seen {
     /// Oldest first, without a hole between them.
     files: Vec<IdFile>,
     /// Ids of the entries after the last file.
-    recent: BTreeSet<EventId>,
+    recent: HashSet<EventId>,
     /// The first entry after the last file.
     filed: u64,
     upto: u64,
@@ -66,7 +66,7 @@ impl Seen {
         }
         let upto = filed.max(kept);
         let origin = reader.origin().to_owned();
-        let mut this = Self { layout, origin, files, recent: BTreeSet::new(), filed: upto, upto, most };
+        let mut this = Self { layout, origin, files, recent: HashSet::new(), filed: upto, upto, most };
         let mut lines = reader.lines(upto)?;
         while let Some((seq, line)) = lines.next()? {
             let OnlyId { id } = serde_json::from_slice(line).map_err(|error| {
@@ -110,7 +110,9 @@ impl Seen {
         if self.filed == self.upto {
             return Ok(());
         }
-        let ids = self.recent.iter().map(|id| Ok(*id));
+        let mut ids: Vec<EventId> = self.recent.iter().copied().collect();
+        ids.sort_unstable();
+        let ids = ids.into_iter().map(Ok);
         match file::write(&self.layout, &self.origin, self.filed..self.upto, ids).map(|file| self.files.push(file)) {
             // It stays in memory, and what was half written is no file that is sound.
             Err(error) if error.is_retryable() => return Ok(()),
