@@ -8,6 +8,7 @@ mod docs;
 mod ecs;
 mod generate;
 mod index;
+mod interop;
 mod killed;
 mod program;
 mod query;

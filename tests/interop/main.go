@@ -1,0 +1,253 @@
+// Command interop checks a copy of a whodid trail with the packages behind Go's checksum database: signed notes
+// by sumdb/note, tree, tiles and proofs by sumdb/tlog.
+//
+//	interop FOLDER VKEY [-anchor FILE]... [-proof FILE LINE]...
+//
+// Every line of the segments must be proven by the tiles under the signed root, every anchor must be consistent
+// with it, and every .tlog-proof must hold for its entry. Sealed segments are read by the command zstd. Exit 0: all of that is so; 1: it is not, and why.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+func main() {
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: interop FOLDER VKEY [-anchor FILE]... [-proof FILE LINE]...")
+		os.Exit(2)
+	}
+	said, err := verify(filepath.Join(os.Args[1], "trail"), os.Args[2], os.Args[3:])
+	if err != nil {
+		fmt.Println("REFUSED", err)
+		os.Exit(1)
+	}
+	fmt.Println("ACCEPTED", said)
+}
+
+func verify(trail, key string, args []string) (string, error) {
+	verifier, err := note.NewVerifier(strings.TrimSpace(key))
+	if err != nil {
+		return "", err
+	}
+	tree, err := readCheckpoint(filepath.Join(trail, "checkpoint"), verifier)
+	if err != nil {
+		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := checkOrigin(trail, verifier); err != nil {
+		return "", fmt.Errorf("origin: %w", err)
+	}
+	lines, err := readLines(filepath.Join(trail, "segment"))
+	if err != nil {
+		return "", err
+	}
+	if int64(len(lines)) < tree.N {
+		return "", fmt.Errorf("%d entries were signed, here are %d", tree.N, len(lines))
+	}
+	// It believes a hash only after it was added up to the root.
+	hashes := tlog.TileHashReader(tree, tiles{trail})
+	for seq, line := range lines[:tree.N] {
+		proof, err := tlog.ProveRecord(tree.N, int64(seq), hashes)
+		if err == nil {
+			err = tlog.CheckRecord(proof, tree.N, tree.Hash, int64(seq), tlog.RecordHash(line))
+		}
+		if err == nil {
+			err = checkBlob(trail, line)
+		}
+		if err != nil {
+			return "", fmt.Errorf("entry %d: %w", seq, err)
+		}
+	}
+	anchors, proofs := 0, 0
+	for len(args) > 0 {
+		switch {
+		case args[0] == "-anchor" && len(args) > 1:
+			if err := checkAnchor(args[1], verifier, tree, hashes); err != nil {
+				return "", fmt.Errorf("%s: %w", args[1], err)
+			}
+			anchors, args = anchors+1, args[2:]
+		case args[0] == "-proof" && len(args) > 2:
+			if err := checkProof(args[1], args[2], verifier); err != nil {
+				return "", fmt.Errorf("%s: %w", args[1], err)
+			}
+			proofs, args = proofs+1, args[3:]
+		default:
+			return "", fmt.Errorf("what is %s?", args[0])
+		}
+	}
+	return fmt.Sprintf("%d entries, %d anchors, %d proofs", tree.N, anchors, proofs), nil
+}
+
+func readCheckpoint(path string, verifier note.Verifier) (tlog.Tree, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	return openCheckpoint(data, verifier)
+}
+
+func openCheckpoint(data []byte, verifier note.Verifier) (tree tlog.Tree, err error) {
+	opened, err := note.Open(data, note.VerifierList(verifier))
+	if err != nil {
+		return tree, err
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) != 4 || lines[0] != verifier.Name() || lines[3] != "" {
+		return tree, errors.New("it is no checkpoint of this trail")
+	}
+	if tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
+		return tree, err
+	}
+	tree.Hash, err = tlog.ParseHash(lines[2])
+	return tree, err
+}
+
+func checkOrigin(trail string, verifier note.Verifier) error {
+	data, err := os.ReadFile(filepath.Join(trail, "origin"))
+	if err != nil {
+		return err
+	}
+	opened, err := note.Open(data, note.VerifierList(verifier))
+	if err == nil && !strings.HasPrefix(opened.Text, verifier.Name()+"\nwhodid trail 1\n") {
+		err = errors.New("it names another trail")
+	}
+	return err
+}
+
+// readLines gives every whole line of the segments, which must follow each other.
+func readLines(folder string) ([][]byte, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.jsonl*"))
+	if err != nil {
+		return nil, err
+	}
+	var lines [][]byte
+	before := ""
+	for _, path := range paths {
+		first, ending, _ := strings.Cut(filepath.Base(path), ".")
+		// Where a segment is there twice, the plain one comes first and is read.
+		if ending != "jsonl" && (ending != "jsonl.zst" || first == before) {
+			continue
+		}
+		before = first
+		if want := fmt.Sprintf("%020d", len(lines)); first != want {
+			return nil, fmt.Errorf("segment %s should follow, not %s", want, first)
+		}
+		data, err := os.ReadFile(path)
+		if err == nil && ending == "jsonl.zst" {
+			data, err = exec.Command("zstd", "-dcq", path).Output()
+		}
+		if err != nil {
+			return nil, err
+		}
+		for len(data) > 0 {
+			end := bytes.IndexByte(data, '\n')
+			if end < 0 || end > 65535 {
+				break
+			}
+			lines, data = append(lines, data[:end]), data[end+1:]
+		}
+	}
+	return lines, nil
+}
+
+func checkBlob(trail string, line []byte) error {
+	var event struct {
+		Blob *struct{ Sha256 string } `json:"raw_blob"`
+	}
+	if !bytes.Contains(line, []byte(`"raw_blob":`)) || json.Unmarshal(line, &event) != nil || event.Blob == nil {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(trail, "blob", filepath.Base(event.Blob.Sha256)))
+	if err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) != event.Blob.Sha256 {
+		err = errors.New("its record was changed")
+	}
+	return err
+}
+
+// checkAnchor asks for the proof that the older of two trees is the beginning of the newer one.
+func checkAnchor(path string, verifier note.Verifier, tree tlog.Tree, hashes tlog.HashReader) error {
+	anchor, err := readCheckpoint(path, verifier)
+	if err != nil {
+		return err
+	}
+	if anchor.N > tree.N {
+		return fmt.Errorf("it knows %d entries, here are %d", anchor.N, tree.N)
+	}
+	if anchor.N == 0 {
+		return nil
+	}
+	proof, err := tlog.ProveTree(tree.N, anchor.N, hashes)
+	if err != nil {
+		return err
+	}
+	return tlog.CheckTree(proof, tree.N, tree.Hash, anchor.N, anchor.Hash)
+}
+
+// checkProof reads a .tlog-proof and the entry that it is about.
+func checkProof(path, linePath string, verifier note.Verifier) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	line, err := os.ReadFile(linePath)
+	if err != nil {
+		return err
+	}
+	head, signed, found := strings.Cut(string(data), "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" || !strings.HasPrefix(lines[1], "index ") {
+		return errors.New("it is no tlog-proof")
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	if err != nil {
+		return err
+	}
+	var proof tlog.RecordProof
+	for _, text := range lines[2:] {
+		data, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil || len(data) != tlog.HashSize {
+			return errors.New("it holds what is no hash")
+		}
+		proof = append(proof, *(*tlog.Hash)(data))
+	}
+	tree, err := openCheckpoint([]byte(signed), verifier)
+	if err != nil {
+		return err
+	}
+	return tlog.CheckRecord(proof, tree.N, tree.Hash, index, tlog.RecordHash(line))
+}
+
+// tiles reads tile/<L>/<N>; sumdb puts the height before these.
+type tiles struct{ trail string }
+
+func (tiles) Height() int { return 8 }
+
+func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
+	var all [][]byte
+	for _, tile := range wanted {
+		path := strings.Replace(tile.Path(), "tile/8/", "tile/", 1)
+		data, err := os.ReadFile(filepath.Join(t.trail, path))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) != tile.W*tlog.HashSize {
+			return nil, fmt.Errorf("%s has the length of another tile", path)
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+func (tiles) SaveTiles([]tlog.Tile, [][]byte) {}
