@@ -22,6 +22,7 @@ use whodid::event::{Event, EventId};
 use crate::generate::auth_log::AuthLog;
 use crate::program::{Place, Said};
 
+mod keeping;
 mod rolling;
 
 /// Calls that change a disk or make a change durable; the others change nothing that a kill could leave half done.

@@ -1,5 +1,6 @@
 //! The program itself, run as its users run it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -119,15 +120,21 @@ impl Place {
         said.out.lines().map(|line| Event::decode(line.as_bytes()).expect(line)).collect()
     }
 
-    /// The bytes of all segments, one after the other.
+    /// The bytes of all segments, one after the other; of a plain and a sealed one the plain.
     pub(crate) fn trail(&self) -> Vec<u8> {
-        let mut segments: Vec<_> = fs::read_dir(self.path("data/trail/segment"))
-            .expect("a trail")
-            .map(|entry| entry.expect("readable").path())
-            .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
-            .collect();
-        segments.sort();
-        segments.iter().flat_map(|path| fs::read(path).expect("readable")).collect()
+        let names = fs::read_dir(self.path("data/trail/segment")).expect("a trail");
+        let names: BTreeSet<PathBuf> = names.map(|entry| entry.expect("readable").path()).collect();
+        let read = |path: &PathBuf| {
+            let bytes = fs::read(path).expect("readable");
+            match path.extension().and_then(|ending| ending.to_str()) {
+                Some("jsonl") => bytes,
+                Some("zst") if !names.contains(&path.with_extension("")) => {
+                    zstd::decode_all(bytes.as_slice()).expect("frames")
+                }
+                _ => Vec::new(),
+            }
+        };
+        names.iter().flat_map(read).collect()
     }
 
     #[track_caller]

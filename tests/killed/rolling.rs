@@ -14,7 +14,7 @@ use super::Again;
 use crate::generate::auth_log::AuthLog;
 use crate::program::Place;
 
-const LINES: usize = 120;
+pub(super) const LINES: usize = 120;
 const LINES_BEFORE: usize = 50;
 
 /// Each is reached after a dozen lines.
@@ -28,7 +28,7 @@ const ONE_KILL_IN: usize = 12;
 /// Names the folder of the process to be killed.
 const FOLDER: &str = "WHODID_ROLLING";
 
-fn in_a_process_of_its_own(place: &Place) -> Command {
+pub(super) fn in_a_process_of_its_own(place: &Place) -> Command {
     let mut command = Command::new("env");
     let folder = place.path("");
     command.arg(format!("{FOLDER}={}", folder.display())).arg(std::env::current_exe().expect("this binary"));
