@@ -1,6 +1,7 @@
 //! The embedded index from the outside: it answers exactly as the matcher in memory does, in every state
 //! that a writer, a reader or a crash can leave it in.
 
+use std::fs;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ pub(crate) const ORIGIN: &str = "example.org/web-1/test";
 /// A trail in memory.
 pub(crate) struct Trail {
     events: Vec<Event>,
+    first: AtomicU64,
     acknowledged: AtomicU64,
 }
 
@@ -32,7 +34,12 @@ impl Trail {
     pub(crate) fn new(events: Vec<Event>) -> Self {
         let stored = |mut event: Event| Event::decode(&encode(&mut event).0).expect("an event reads back");
         let acknowledged = AtomicU64::new(events.len() as u64);
-        Self { events: events.into_iter().map(stored).collect(), acknowledged }
+        Self { events: events.into_iter().map(stored).collect(), first: AtomicU64::new(0), acknowledged }
+    }
+
+    /// From now on asking for an earlier entry is an error of the test.
+    fn prune(&self, first: u64) {
+        self.first.store(first, Ordering::SeqCst);
     }
 
     pub(crate) fn acknowledge(&self, upto: u64) {
@@ -45,11 +52,16 @@ impl Entries for &Trail {
         Ok(ORIGIN.to_owned())
     }
 
+    fn first(&self) -> Result<u64, IndexError> {
+        Ok(self.first.load(Ordering::SeqCst))
+    }
+
     fn acknowledged(&self) -> Result<u64, IndexError> {
         Ok(self.acknowledged.load(Ordering::SeqCst))
     }
 
     fn event(&self, seq: u64) -> Result<Event, IndexError> {
+        assert!(seq >= self.first()?, "{seq} was pruned");
         Ok(self.events[seq as usize].clone())
     }
 
@@ -58,6 +70,7 @@ impl Entries for &Trail {
         from: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
         let acknowledged = self.acknowledged()?;
+        assert!(from >= self.first()?, "{from} was pruned");
         Ok(Box::new((from..acknowledged).map(|seq| Ok((seq, self.events[seq as usize].clone())))))
     }
 }
@@ -270,6 +283,54 @@ fn a_reader_beside_the_writer_misses_nothing() {
             rounds += 1;
         }
     });
+}
+
+#[test]
+fn what_was_pruned_is_no_answer_and_its_partitions_go() {
+    let mut events = Draw::new().events(60);
+    for (n, event) in events.iter_mut().enumerate() {
+        let day = if n < 20 { 18 } else { 19 };
+        event.when = Stamp::parse(&format!("2026-11-{day}T08:00:{:02}Z", n % 60)).expect("an instant");
+        event.tags.clear();
+    }
+    let (trail, data) = (Trail::new(events), data());
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+    assert_eq!(writer.catch_up(&&trail, 50).expect("it takes in"), 50);
+    drop(writer);
+    let searcher = Searcher::open(data.path(), &trail);
+    let found = |searcher: &Searcher<&Trail>| {
+        let all = Search::all(Ast::All);
+        let mut seen = Vec::new();
+        let upto = searcher.each(&all, &mut |hit| {
+            seen.push(hit.seq);
+            true
+        });
+        let hits = searcher.search(&all, 5).expect("searchable");
+        assert_eq!((hits.total, hits.newest.len()), (seen.len() as u64, 5));
+        assert_eq!(searcher.count(&all).expect("countable"), (seen.len() as u64, upto.expect("searchable")));
+        seen
+    };
+    let days = || {
+        let names = fs::read_dir(folder(data.path())).expect("an index");
+        let names = names.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("2026-")).collect::<std::collections::BTreeSet<_>>()
+    };
+    let kept = |first: u64| (first..60).collect::<Vec<_>>();
+    assert_eq!((found(&searcher), days().len()), (kept(0), 2));
+    // Not looked at by any writer yet: half of a partition, the rest of it and half of the next one.
+    for first in [10, 30] {
+        trail.prune(first);
+        assert_eq!((found(&searcher), days().len()), (kept(first), 2));
+    }
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+    assert_eq!(writer.catch_up(&&trail, 60).expect("it takes in"), 60);
+    assert_eq!((found(&searcher), days().len()), (kept(30), 1));
+    assert_eq!(found(&Searcher::open(data.path(), &trail)), kept(30));
+    drop(writer);
+    fs::remove_dir_all(folder(data.path())).expect("deleted");
+    let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+    assert_eq!(writer.catch_up(&&trail, 60).expect("it takes in"), 60);
+    assert_eq!((found(&searcher), days().len()), (kept(30), 1));
 }
 
 /// Queries that have hurt indexes, with the number of events among these few that match.

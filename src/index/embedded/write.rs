@@ -49,6 +49,8 @@ pub struct Writer {
     position: Position,
     /// The place after the last entry that was taken in.
     next: u64,
+    /// The first entry that was kept when pruned partitions were looked for.
+    pruned: u64,
     /// The one used last is the last.
     open: Vec<Intake>,
     waiting: BTreeMap<NaiveDate, Vec<(u64, Document)>>,
@@ -76,6 +78,7 @@ impl Writer {
             folder,
             origin: origin.to_owned(),
             next: position.complete_to,
+            pruned: 0,
             position,
             open: Vec::new(),
             waiting: BTreeMap::new(),
@@ -140,7 +143,36 @@ impl Writer {
             }
             self.commit()?;
         }
-        self.commit()
+        self.commit()?;
+        self.delete_pruned(trail.first()?)?;
+        Ok(self.position.complete_to)
+    }
+
+    /// Partitions that hold nothing but pruned events go. As in [`begin`] the position goes first.
+    fn delete_pruned(&mut self, first: u64) -> Result<(), IndexError> {
+        if first == self.pruned {
+            return Ok(());
+        }
+        let mut gone = Vec::new();
+        for (path, day) in partitions_in(&self.folder)? {
+            let is_open = self.open.iter().any(|intake| intake.day == day);
+            if !is_open && !Partition::open(&path)?.reaches(first) {
+                gone.push((path, day));
+            }
+        }
+        if !gone.is_empty() {
+            let mut left = self.position.partitions.clone();
+            left.retain(|day, _| gone.iter().all(|(_, other)| other != day));
+            let position = self.position.clone().moved(self.position.complete_to, left);
+            position.write(&self.folder)?;
+            self.position = position;
+        }
+        for (path, day) in gone {
+            info!(partition = %day, "All its events were pruned: a partition of the index is deleted.");
+            fs::remove_dir_all(&path).map_err(|error| IndexError::io(path, error))?;
+        }
+        self.pruned = first;
+        Ok(())
     }
 
     /// Takes in one entry; entries come in their order.
