@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use harm::{HARM, Harm, Needs};
-use trail::{Copied, Trail};
+use trail::{Copied, Form, Trail};
 
 mod harm;
 mod trail;
@@ -47,7 +47,7 @@ fn do_all(verifiers: &[&Verifier], judge: impl Fn(&Harm, &str, &[Said], &[Said])
     let (trail, other) = (Trail::new("web-1"), Trail::new("web-2"));
     for harm in HARM {
         for place in 0..if harm.has_places { PLACES } else { 1 } {
-            let copy = Copied::of(&trail, harm.is_sealed);
+            let copy = Copied::of(&trail, harm.form);
             (harm.does)(&copy, &other, place);
             let say = |anchors: &[&Path]| -> Vec<Said> {
                 verifiers.iter().map(|verify| verify(&trail, &copy.data(), anchors)).collect()
@@ -105,8 +105,8 @@ mod python {
     #[ignore = "needs python"]
     fn it_accepts_sound_trails() {
         let trail = Trail::new("web-1");
-        for is_sealed in [false, true] {
-            let copy = Copied::of(&trail, is_sealed);
+        for form in [Form::Plain, Form::Sealed] {
+            let copy = Copied::of(&trail, form);
             let alone = verify(&trail, &copy.data(), &[]);
             assert_eq!(
                 (alone.code, alone.text.lines().next()),
@@ -116,8 +116,10 @@ mod python {
             assert_eq!(verify(&trail, &copy.data(), &[&trail.anchor()]), whole);
             assert_eq!(verify(&trail, &copy.data(), &[&trail.old_anchor(), &trail.anchor()]), whole);
         }
+        let pruned = verify(&trail, &Copied::of(&trail, Form::Pruned).data(), &[]);
+        assert!(pruned.code == Some(0) && pruned.text.starts_with("COMPLETE to 701;"), "{pruned:#?}");
         let another = Trail::new("web-2");
-        assert_eq!(verify(&another, &Copied::of(&trail, false).data(), &[]).code, Some(3));
+        assert_eq!(verify(&another, &Copied::of(&trail, Form::Plain).data(), &[]).code, Some(3));
         let empty = tempfile::tempdir().expect("a folder");
         assert_eq!(verify(&trail, empty.path(), &[]).code, Some(4));
     }
@@ -167,11 +169,14 @@ mod go {
     #[ignore = "needs go"]
     fn it_accepts_checkpoints_tiles_inclusion_and_consistency() {
         let trail = Trail::new("web-1");
-        for is_sealed in [false, true] {
-            let copy = Copied::of(&trail, is_sealed);
+        for form in [Form::Plain, Form::Sealed] {
+            let copy = Copied::of(&trail, form);
             let said = verify(&trail, &copy.data(), &[&trail.old_anchor(), &trail.anchor()]);
-            assert_eq!(said, Said { code: Some(0), text: "ACCEPTED 700 entries, 2 anchors, 0 proofs\n".into() });
+            assert_eq!(said, Said { code: Some(0), text: "ACCEPTED 700 of 700 entries, 2 anchors, 0 proofs\n".into() });
         }
+        let pruned = verify(&trail, &Copied::of(&trail, Form::Pruned).data(), &[&trail.anchor()]);
+        assert!(pruned.text.ends_with(" of 701 entries, 1 anchors, 0 proofs\n"), "{pruned:#?}");
+        assert!(!pruned.text.contains("701 of 701"), "{pruned:#?}");
         assert_eq!(verify(&Trail::new("web-2"), &trail.data(), &[]).code, Some(1));
     }
 
@@ -192,7 +197,7 @@ mod go {
         }
         let args: Vec<&Path> = args.iter().map(PathBuf::as_path).collect();
         let said = run(&trail, &trail.data(), &args);
-        assert_eq!(said, Said { code: Some(0), text: "ACCEPTED 700 entries, 0 anchors, 10 proofs\n".into() });
+        assert_eq!(said, Said { code: Some(0), text: "ACCEPTED 700 of 700 entries, 0 anchors, 10 proofs\n".into() });
         let (proof, line) = (args[4], args[5]);
         assert_eq!(run(&trail, &trail.data(), &[Path::new("-proof"), proof, args[2]]).code, Some(1));
         let bytes = fs::read(proof).expect("a proof");

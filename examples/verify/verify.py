@@ -15,10 +15,8 @@ NAME = r"[^\s+\x00-\x1f\x7f]+"
 ORIGIN = r"([\w.-]{1,255}(/[\w.-]{1,255})*)\nwhodid trail 1\n(live|replay)\n[\d-]{10}T[\d:]{8}(\.\d{1,9})?Z\n"
 LATER = "; what came later cannot be checked without an anchor\n"
 findings = []
-
 def find(code, text):
     findings.append((code, text))
-
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
@@ -60,8 +58,7 @@ def checkpoint(read, key):
     root = unbase64(match[3]) if match else b""
     if len(root) != 32:
         raise ValueError("a checkpoint has three lines: origin, size and root")
-    is_ours = not key or match[1] == key[0]
-    return match[1], int(match[2]), root, why or (None if is_ours else "it is signed under another name")
+    return match[1], int(match[2]), root, why or ("it has another name" if key and match[1] != key[0] else None)
 
 def tree(hashes):
     if len(hashes) < 2:
@@ -70,7 +67,6 @@ def tree(hashes):
     return sha256(b"\1", tree(hashes[:half]), tree(hashes[half:]))
 
 def tile(trail, level, index, width):
-    """The hashes of a tile; None if it is not there."""
     elements = f"{index % 1000:03}"
     while index := index // 1000:
         elements = f"x{index % 1000:03}/{elements}"
@@ -95,51 +91,49 @@ def check_tiles(trail, leaves, size, is_sound):
                 find(ALTERED, f"tile {level}/{index} does not hold the hashes of its entries")
         level, hashes = level + 1, [tree(hashes[i:i + 256]) for i in range(0, len(hashes) // 256 * 256, 256)]
 
+def tile_leaves(trail, size):
+    tiles = [tile(trail, 0, i, min(256, size - i * 256)) for i in range((size + 255) // 256)]
+    return [leaf for hashes in tiles if isinstance(hashes, list) for leaf in hashes]
+
 def first_bad(trail, leaves, size, root):
     """The first entry that is not what the tiles say, where these add up to the signed root."""
-    tiles = [tile(trail, 0, i, min(256, size - i * 256)) for i in range((size + 255) // 256)]
-    stored = [leaf for hashes in tiles if isinstance(hashes, list) for leaf in hashes]
+    stored = tile_leaves(trail, size)
     if len(stored) == size and tree(stored) == root:
         return next((i for i, (a, b) in enumerate(zip(stored, leaves)) if a != b), None)
 
-def opened(path):
-    """The lines of a segment; a sealed one has a digest before its table."""
-    if path.suffix == ".jsonl":
-        return path.open("rb")
-    data = path.read_bytes()
-    end = len(data) - 17 - 8 * int.from_bytes(data[-9:-5], "little")
-    if end < 32 or sha256(data[:end - 32], data[end:]) != data[end - 32:end]:
-        find(ALTERED, f"{path.name}: some of its bytes are not what was written")
-    return subprocess.Popen(["zstd", "-dcq", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-
-def lines(trail, signed):
-    """Every whole line; where a segment is there twice, of the plain one."""
-    seq = 0
-    paths = sorted((trail / "segment").glob("[0-9]" * 20 + ".jsonl*"), reverse=True)
-    for path in sorted({path.name[:20]: path for path in paths if path.suffix in (".jsonl", ".zst")}.values()):
+def lines(paths, seq, signed):
+    """Every whole line of the segments; a sealed one has a digest before its table."""
+    for path in paths:
         if (first := int(path.name[:20])) != seq:
             return find(INCOMPLETE if first > seq else ALTERED, f"{path.name}: entry {seq} should follow")
-        with opened(path) as file:
-            while line := file.readline(65536):
-                if not line.endswith(b"\n"):
-                    seq < signed and find(ALTERED, f"{path.name}: what stands for entry {seq} is no entry")
-                    break
-                seq += 1
-                yield line[:-1]
+        file = path.open("rb")
+        if path.suffix == ".zst":
+            data = file.read()
+            end = len(data) - 17 - 8 * int.from_bytes(data[-9:-5], "little")
+            if end < 32 or sha256(data[:end - 32], data[end:]) != data[end - 32:end]:
+                find(ALTERED, f"{path.name}: some of its bytes are not what was written")
+            file = subprocess.Popen(["zstd", "-dcq", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        while line := file.readline(65536):
+            if not line.endswith(b"\n"):
+                seq < signed and find(ALTERED, f"{path.name}: what stands for entry {seq} is no entry")
+                break
+            seq += 1
+            yield line[:-1]
 
-def check_entry(trail, seq, line, ids, twice):
-    """The record beside an entry, and whether its id was there before."""
+def check_entry(trail, seq, line, ids, twice, blobs):
+    """Looks at the record and the id of an entry; gives up to where it says that others were pruned."""
     try:
         event = json.loads(line)
         first, blob = ids.setdefault(event["id"], seq), event.get("raw_blob", {}).get("sha256")
+        is_pruned = event["source"]["kind"] == "whodid" and event["what"]["action"] == "trail.pruned"
+        pruned = event["detail"]["whodid"]["to"] if is_pruned else 0
     except (ValueError, KeyError, TypeError, AttributeError):
-        return
-    first == seq or twice.append(f"entry {seq} has the id of entry {first}")
+        return 0
+    first == seq or twice.append((ALTERED, f"entry {seq} has the id of entry {first}"))
     path = blob and trail / "blob" / blob
-    if path and not path.exists():
-        find(INCOMPLETE, f"entry {seq}: its record is missing")
-    elif path and hashlib.sha256(path.read_bytes()).hexdigest() != blob:
-        find(ALTERED, f"entry {seq}: its record was changed")
+    if path and not (path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == blob):
+        blobs.append((seq, ALTERED if path.exists() else INCOMPLETE, f"entry {seq}: its record is not there as it was"))
+    return pruned
 
 def check_origin(path, key, name):
     text, why = note(path.read_bytes(), key)
@@ -149,7 +143,6 @@ def check_origin(path, key, name):
     why and find(UNTRUSTED, f"origin: {why}")
 
 def attempt(what, bad, read, *args):
-    """What is read, or None and a finding."""
     try:
         return read(*args)
     except FileNotFoundError:
@@ -169,9 +162,14 @@ def verify(trail, key, anchors):
             name, newest = name or named, max(newest, size) if is_anchor else newest
     attempt("origin", ALTERED, check_origin, trail / "origin", key, name)
     signed = max((size for size, _, is_anchor in known if not is_anchor), default=0)
-    leaves, complete_to, ids, twice = [], 0, {}, []
-    for line in lines(trail, signed):
-        check_entry(trail, len(leaves), line, ids, twice if len(leaves) < signed else [])
+    paths = sorted((trail / "segment").glob("[0-9]" * 20 + ".jsonl*"), reverse=True)  # of two alike the plain one
+    paths = sorted({path.name[:20]: path for path in paths if path.suffix in (".jsonl", ".zst")}.values())
+    start, complete_to, pruned, ids, twice, blobs = int(paths[0].name[:20]) if paths else 0, 0, 0, {}, [], []
+    leaves = tile_leaves(trail, signed)[:start] if start <= signed else []
+    start = len(leaves)
+    for line in lines(paths, start, signed):
+        if len(leaves) < signed:
+            pruned = max(pruned, check_entry(trail, len(leaves), line, ids, twice, blobs))
         leaves.append(sha256(b"\0", line))
     for size, root, is_anchor in sorted(known):
         if size <= len(leaves) and tree(leaves[:size]) == root:
@@ -180,8 +178,11 @@ def verify(trail, key, anchors):
         bad = None if is_anchor else first_bad(trail, leaves, size, root)
         size > len(leaves) and find(INCOMPLETE, f"{size} entries were signed, here are {len(leaves)}")
         (size > len(leaves) and bad is None) or find(ALTERED, f"an entry is not what was signed; the first: {bad}")
+    if start > pruned:
+        complete_to = find(INCOMPLETE, f"entries {pruned} to {start - 1} are missing, not pruned") or 0
     check_tiles(trail, leaves, signed, complete_to >= signed)
-    findings.extend((ALTERED, text) for text in twice if complete_to >= signed)
+    findings.extend(twice if complete_to >= signed else [])
+    findings.extend(found[1:] for found in blobs if found[0] >= pruned)
     return complete_to, newest
 
 def main(folder, key, *anchors):
@@ -196,5 +197,4 @@ def main(folder, key, *anchors):
     print(f"{'WHOLE' if whole else WORDS[code]} to {complete_to}", end="\n" if code or whole else LATER)
     print("".join(f"{text}\n" for _, text in sorted(findings, key=lambda found: WEIGHT.index(found[0]))), end="")
     return code
-
 sys.exit(main(*sys.argv[1:]) if len(sys.argv) > 2 else print(__doc__) or UNUSABLE)

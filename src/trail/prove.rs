@@ -38,11 +38,11 @@ impl Reader {
         }
     }
 
-    /// The place of the event with this id, by reading the trail from its beginning.
+    /// The place of the event with this id, by reading all that is kept.
     pub fn place_of(&self, id: &EventId) -> Result<Option<u64>, TrailError> {
         let text = format!("\"{id}\"");
         let finder = memchr::memmem::Finder::new(&text);
-        let mut lines = self.lines(0)?;
+        let mut lines = self.lines(self.first()?)?;
         while let Some((seq, line)) = lines.next()? {
             // Other events may name it.
             if finder.find(line).is_some() && Event::decode(line).is_ok_and(|event| event.id == *id) {

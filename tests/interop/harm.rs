@@ -7,7 +7,7 @@ use std::path::Path;
 use whodid::trail::note::SignerKey;
 use whodid::trail::tree;
 
-use super::trail::{Copied, OLD_SIZE, Trail, copy, write};
+use super::trail::{Copied, Form, OLD_SIZE, Trail, copy, write};
 
 /// Something done to a copy of a trail.
 pub(super) struct Harm {
@@ -16,7 +16,7 @@ pub(super) struct Harm {
     /// To a copy of the trail; there is another trail, and several places where it can be done.
     pub(super) does: fn(&Copied<'_>, &Trail, usize),
     pub(super) has_places: bool,
-    pub(super) is_sealed: bool,
+    pub(super) form: Form,
     /// The program in Go looks at lines, tiles and signatures, not at what lines mean.
     pub(super) shows_in_go: bool,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Needs {
 }
 
 const fn by_key(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
-    Harm { name, needs: Needs::Key, does, has_places: true, is_sealed: false, shows_in_go: true }
+    Harm { name, needs: Needs::Key, does, has_places: true, form: Form::Plain, shows_in_go: true }
 }
 
 const fn by_anchor(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
@@ -50,7 +50,7 @@ const fn once(harm: Harm) -> Harm {
 }
 
 const fn sealed(harm: Harm) -> Harm {
-    Harm { is_sealed: true, ..harm }
+    Harm { form: Form::Sealed, ..harm }
 }
 
 const fn not_in_go(harm: Harm) -> Harm {
@@ -216,6 +216,19 @@ pub(super) const HARM: &[Harm] = &[
     sealed(by_key("a sealed segment is hidden", |copy, _, place| {
         fs::remove_file(&copy.list("segment", ".zst")[place]).expect("removed");
     })),
+    sealed(by_key("segments are hidden as if they had been pruned", |copy, _, place| {
+        let segments = copy.list("segment", ".zst");
+        segments.iter().take(place + 1).for_each(|path| fs::remove_file(path).expect("removed"));
+        let left = copy.list("segment", ".zst").remove(0);
+        let first: u64 = left.file_name().and_then(|n| n.to_str()?.split('.').next()?.parse().ok()).expect("a number");
+        write(&copy.path("pruned"), format!("{first} {}\n", first + 1).as_bytes());
+    })),
+    once(Harm {
+        form: Form::Pruned,
+        ..by_key("a segment more is hidden than was pruned", |copy, _, _| {
+            fs::remove_file(&copy.list("segment", ".zst")[0]).expect("removed");
+        })
+    }),
     not_in_go(once(by_key("an event is added twice and sealed with the current key", |copy, _, _| {
         copy.seal_again(|lines| lines.push(lines[17].clone()));
     }))),

@@ -49,21 +49,28 @@ func verify(trail, key string, args []string) (string, error) {
 	if err := checkOrigin(trail, verifier); err != nil {
 		return "", fmt.Errorf("origin: %w", err)
 	}
-	lines, err := readLines(filepath.Join(trail, "segment"))
+	start, lines, err := readLines(filepath.Join(trail, "segment"))
 	if err != nil {
 		return "", err
 	}
-	if int64(len(lines)) < tree.N {
-		return "", fmt.Errorf("%d entries were signed, here are %d", tree.N, len(lines))
+	if start+int64(len(lines)) < tree.N || start > tree.N {
+		return "", fmt.Errorf("%d entries were signed, here are %d to %d", tree.N, start, start+int64(len(lines)))
+	}
+	// What lies behind the signed size is not judged.
+	lines = lines[:tree.N-start]
+	pruned := prunedTo(lines)
+	if pruned < start {
+		return "", fmt.Errorf("entries %d to %d are missing, and no entry says that they were pruned", pruned, start-1)
 	}
 	// It believes a hash only after it was added up to the root.
 	hashes := tlog.TileHashReader(tree, tiles{trail})
-	for seq, line := range lines[:tree.N] {
-		proof, err := tlog.ProveRecord(tree.N, int64(seq), hashes)
+	for i, line := range lines {
+		seq := start + int64(i)
+		proof, err := tlog.ProveRecord(tree.N, seq, hashes)
 		if err == nil {
-			err = tlog.CheckRecord(proof, tree.N, tree.Hash, int64(seq), tlog.RecordHash(line))
+			err = tlog.CheckRecord(proof, tree.N, tree.Hash, seq, tlog.RecordHash(line))
 		}
-		if err == nil {
+		if err == nil && seq >= pruned {
 			err = checkBlob(trail, line)
 		}
 		if err != nil {
@@ -87,7 +94,7 @@ func verify(trail, key string, args []string) (string, error) {
 			return "", fmt.Errorf("what is %s?", args[0])
 		}
 	}
-	return fmt.Sprintf("%d entries, %d anchors, %d proofs", tree.N, anchors, proofs), nil
+	return fmt.Sprintf("%d of %d entries, %d anchors, %d proofs", len(lines), tree.N, anchors, proofs), nil
 }
 
 func readCheckpoint(path string, verifier note.Verifier) (tlog.Tree, error) {
@@ -126,13 +133,12 @@ func checkOrigin(trail string, verifier note.Verifier) error {
 	return err
 }
 
-// readLines gives every whole line of the segments, which must follow each other.
-func readLines(folder string) ([][]byte, error) {
+// readLines gives every whole line of the segments, which must follow each other, and the number of the first.
+func readLines(folder string) (start int64, lines [][]byte, err error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.jsonl*"))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var lines [][]byte
 	before := ""
 	for _, path := range paths {
 		first, ending, _ := strings.Cut(filepath.Base(path), ".")
@@ -140,16 +146,21 @@ func readLines(folder string) ([][]byte, error) {
 		if ending != "jsonl" && (ending != "jsonl.zst" || first == before) {
 			continue
 		}
+		if before == "" {
+			if start, err = strconv.ParseInt(first, 10, 64); err != nil {
+				return 0, nil, err
+			}
+		}
 		before = first
-		if want := fmt.Sprintf("%020d", len(lines)); first != want {
-			return nil, fmt.Errorf("segment %s should follow, not %s", want, first)
+		if want := fmt.Sprintf("%020d", start+int64(len(lines))); first != want {
+			return 0, nil, fmt.Errorf("segment %s should follow, not %s", want, first)
 		}
 		data, err := os.ReadFile(path)
 		if err == nil && ending == "jsonl.zst" {
 			data, err = exec.Command("zstd", "-dcq", path).Output()
 		}
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		for len(data) > 0 {
 			end := bytes.IndexByte(data, '\n')
@@ -159,7 +170,25 @@ func readLines(folder string) ([][]byte, error) {
 			lines, data = append(lines, data[:end]), data[end+1:]
 		}
 	}
-	return lines, nil
+	return start, lines, nil
+}
+
+// prunedTo gives the first entry that is kept, as the entries say.
+func prunedTo(lines [][]byte) (to int64) {
+	for _, line := range lines {
+		var event struct {
+			What   struct{ Action string }
+			Source struct{ Kind string }
+			Detail struct{ Whodid struct{ To int64 } }
+		}
+		if !bytes.Contains(line, []byte("trail.pruned")) || json.Unmarshal(line, &event) != nil {
+			continue
+		}
+		if event.Source.Kind == "whodid" && event.What.Action == "trail.pruned" && event.Detail.Whodid.To > to {
+			to = event.Detail.Whodid.To
+		}
+	}
+	return to
 }
 
 func checkBlob(trail string, line []byte) error {

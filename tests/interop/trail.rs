@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use whodid::event::{Event, EventId, Family, Lineage, Source, Stamp, encode};
+use whodid::event::{Event, EventId, Family, Lineage, Source, Stamp, encode, own};
 use whodid::trail::checkpoint::Checkpoint;
 use whodid::trail::note::SignerKey;
 use whodid::trail::tile::{self, Edge};
-use whodid::trail::{Line, Open, Opened, Sealer, TrailError, Writer, tree};
+use whodid::trail::{Keep, Line, Open, Opened, Reader, Sealer, TrailError, Writer, tree};
 
 /// Entries in all, and when an anchor was kept for the first time.
 pub(super) const SIZE: usize = 700;
@@ -23,6 +23,15 @@ const LONG: u64 = 123;
 pub(super) struct Trail {
     folder: TempDir,
     host: &'static str,
+}
+
+/// What became of the segments of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Sealed,
+    /// Sealed, and all but the newest two are gone; one more entry says so.
+    Pruned,
 }
 
 /// A copy of its data folder.
@@ -68,11 +77,29 @@ impl Trail {
         copy(&this.data(), &this.path("sealed"));
         let sealed = Sealer::open(&this.path("sealed"), "test", now()).and_then(|sealer| sealer.seal(&mut || true));
         assert!(sealed.expect("sealed").segments > 3);
+        copy(&this.path("sealed"), &this.path("pruned"));
+        this.prune(&this.path("pruned"));
         this
     }
 
+    /// As the program does it when `keep_bytes` says so.
+    fn prune(&self, data: &Path) {
+        let (mut writer, _) = self.open(data);
+        let pruner = writer.pruner();
+        let reader = Reader::open(data).expect("a trail");
+        let due = pruner.due(Keep { days: None, bytes: Some(1) }, &reader, now()).expect("readable").expect("segments");
+        let facts = [("from", due.from.into()), ("to", due.to.into()), ("why", due.why.clone().into())];
+        let mut event = own::with_detail(own::action::PRUNED, writer.origin(), now(), facts);
+        event.id = EventId::of_own(writer.origin(), writer.next_seq());
+        let at = writer.next_seq();
+        writer.append(vec![Line::new(event.id, encode(&mut event).0, None).expect("a line")]).expect("room");
+        writer.commit().and_then(|_| writer.sign()).expect("signed");
+        assert!(pruner.note(&due, &reader, at).expect("readable"));
+        assert!(pruner.carry_out().expect("room") > 1);
+    }
+
     fn fill(&self, from: usize, to: usize) {
-        let (mut writer, opened) = self.open();
+        let (mut writer, opened) = self.open(&self.data());
         assert_eq!(opened.size, from as u64);
         for n in from..to {
             writer.append(vec![line(self.host, n as u64)]).expect("room");
@@ -85,9 +112,9 @@ impl Trail {
     }
 
     /// A process that another test begins holds this one's locks too, until it becomes another program.
-    fn open(&self) -> (Writer, Opened) {
+    fn open(&self, data: &Path) -> (Writer, Opened) {
         for _ in 0..500 {
-            let open = Open::new(self.data(), self.path("keys"), "example.org", self.host, now());
+            let open = Open::new(data, self.path("keys"), "example.org", self.host, now());
             match Writer::open(Open { segment_bytes: 20_000, ..open }) {
                 Err(TrailError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
                 opened => return opened.expect("a trail"),
@@ -134,9 +161,14 @@ impl Trail {
 }
 
 impl<'t> Copied<'t> {
-    pub(super) fn of(trail: &'t Trail, is_sealed: bool) -> Self {
+    pub(super) fn of(trail: &'t Trail, form: Form) -> Self {
         let this = Self { folder: tempfile::tempdir().expect("a folder"), trail };
-        copy(&trail.path(if is_sealed { "sealed" } else { "data" }), &this.data());
+        let from = match form {
+            Form::Plain => "data",
+            Form::Sealed => "sealed",
+            Form::Pruned => "pruned",
+        };
+        copy(&trail.path(from), &this.data());
         this
     }
 
