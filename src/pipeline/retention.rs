@@ -29,7 +29,7 @@ pub(super) struct Retention {
     pub(super) seen: Arc<Mutex<Seen>>,
     /// Weak: the writer ends when nobody else orders anything.
     pub(super) orders: WeakSender<Order>,
-    /// But not before the first pass is over, so that every run prunes.
+    /// But not before the first pass had its say, so that every run prunes.
     pub(super) first: Option<Sender<Order>>,
     pub(super) clock: Clock,
     pub(super) reached: watch::Receiver<Reached>,
@@ -37,39 +37,46 @@ pub(super) struct Retention {
 
 impl Retention {
     /// What was left undone, and what is due. Failure is told and tried again with the next pass.
-    pub(super) fn pass(&mut self, runtime: &Handle) {
-        match self.prune(runtime) {
+    pub(super) fn pass(&mut self, runtime: &Handle, goes_on: &mut dyn FnMut() -> bool) {
+        match self.prune(runtime, goes_on) {
             Ok(0) => {}
             Ok(segments) => info!(segments, "Old segments were deleted."),
             Err(error) if error.is_retryable() => warn!(%error, "Nothing old is deleted for now."),
             Err(error) => error!(%error, "Old segments cannot be deleted."),
         }
         self.pruner.end_pass();
-        self.first = None;
     }
 
-    fn prune(&self, runtime: &Handle) -> Result<u64, TrailError> {
-        let left_over = self.pruner.carry_out()?;
-        let Some(due) = self.pruner.due(self.keep, &self.trail, self.clock.now())? else { return Ok(left_over) };
+    fn prune(&mut self, runtime: &Handle, goes_on: &mut dyn FnMut() -> bool) -> Result<u64, TrailError> {
+        let first = self.first.take();
+        self.announce(runtime)?;
+        drop(first);
+        self.pruner.carry_out(goes_on)
+    }
+
+    /// Has what is due told by a signed entry.
+    fn announce(&self, runtime: &Handle) -> Result<(), TrailError> {
+        let Some(due) = self.pruner.due(self.keep, &self.trail, self.clock.now())? else { return Ok(()) };
         // What is deleted cannot be read for its ids again.
         if !lock(&self.seen).settle(due.to)? {
-            return Ok(left_over);
+            return Ok(());
         }
         let from = self.trail.acknowledged()?;
-        if !runtime.block_on(self.tell(&due)) {
-            return Ok(left_over);
+        match runtime.block_on(self.tell(&due)) {
+            true => self.note(&due, from, runtime),
+            false => Ok(()),
         }
-        while !self.pruner.note(&due, &self.trail, from)? {
-            // The writer signs before it ends, so then the answer is final.
-            if self.reached.has_changed().is_err() {
-                return match self.pruner.note(&due, &self.trail, from)? {
-                    true => Ok(left_over + self.pruner.carry_out()?),
-                    false => Ok(left_over),
-                };
+    }
+
+    /// Waits for the signature over the event. The writer signs before it ends, so its end is final.
+    fn note(&self, due: &Due, from: u64, runtime: &Handle) -> Result<(), TrailError> {
+        loop {
+            let has_ended = self.reached.has_changed().is_err();
+            if self.pruner.note(due, &self.trail, from)? || has_ended {
+                return Ok(());
             }
             runtime.block_on(async { sleep(SIGNED_RETRY).await });
         }
-        Ok(left_over + self.pruner.carry_out()?)
     }
 
     /// Has the event written; false when the writer takes no more orders.

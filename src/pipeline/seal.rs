@@ -36,13 +36,15 @@ pub(super) fn run(mut sealing: Sealing, runtime: &Handle) {
     if cfg!(target_os = "linux") {
         nice(NICE).map(drop).unwrap_or_default();
     }
-    sealing.retention.pass(runtime);
+    let shutdown = sealing.shutdown.clone();
+    let mut goes_on = move || !*shutdown.borrow();
+    sealing.retention.pass(runtime, &mut goes_on);
     loop {
         let begun = sealing.reached.borrow_and_update().segments;
-        if !sealing.pass() {
+        if !sealing.pass(&mut goes_on) {
             return;
         }
-        sealing.retention.pass(runtime);
+        sealing.retention.pass(runtime, &mut goes_on);
         let news = sealing.reached.wait_for(|reached| reached.segments != begun);
         // Made where it is awaited: a timer needs the runtime around it.
         let is_over = runtime.block_on(async { timeout(LOOK_EVERY, news).await.is_ok_and(|news| news.is_err()) });
@@ -54,8 +56,8 @@ pub(super) fn run(mut sealing: Sealing, runtime: &Handle) {
 
 impl Sealing {
     /// False when it makes no sense to go on.
-    fn pass(&self) -> bool {
-        match self.sealer.seal(&mut || !*self.shutdown.borrow()) {
+    fn pass(&self, goes_on: &mut dyn FnMut() -> bool) -> bool {
+        match self.sealer.seal(goes_on) {
             Ok(outcome) => {
                 for error in &outcome.refused {
                     error!(%error, "A segment is not sealed.");
@@ -64,7 +66,7 @@ impl Sealing {
                     let (segments, bytes, stored) = (outcome.segments, outcome.bytes, outcome.stored);
                     info!(segments, bytes, stored, "Segments were sealed.");
                 }
-                !*self.shutdown.borrow()
+                goes_on()
             }
             Err(error) if error.is_retryable() => {
                 warn!(%error, "Segments stay as they are for now.");

@@ -66,7 +66,9 @@ impl Pruner {
         if keep == Keep::default() || hold::read(&self.layout)?.is_some() {
             return Ok(None);
         }
-        let firsts = segment::list(&self.layout)?;
+        let gone = pruned::read(&self.layout)?.map_or(0, |pruned| pruned.first);
+        let mut firsts = segment::list(&self.layout)?;
+        firsts.retain(|first| *first >= gone);
         let sizes = firsts.iter().map(|first| self.size(*first)).collect::<Result<Vec<u64>, TrailError>>()?;
         let oldest_kept = keep.days.map(|days| now.minus(TimeDelta::days(days.min(DAYS_MAX) as i64)));
         let mut total: u64 = sizes.iter().sum();
@@ -108,8 +110,9 @@ impl Pruner {
         Ok(false)
     }
 
-    /// Deletes what was noted as pruned and is still there. Returns how many segments that were.
-    pub fn carry_out(&self) -> Result<u64, TrailError> {
+    /// Deletes what was noted as pruned and is still there. Returns how many segments that were. Once
+    /// `goes_on` says no, the rest is left to the next writer.
+    pub fn carry_out(&self, goes_on: &mut dyn FnMut() -> bool) -> Result<u64, TrailError> {
         let Some(pruned) =
             pruned::read(&self.layout)?.filter(|_| hold::read(&self.layout).is_ok_and(|hold| hold.is_none()))
         else {
@@ -121,7 +124,9 @@ impl Pruner {
         if gone.is_empty() || kept.first() != Some(&pruned.first) {
             return Ok(0);
         }
-        self.delete_records(&gone, &kept)?;
+        if !self.delete_records(&gone, &kept, goes_on)? {
+            return Ok(0);
+        }
         for first in &gone {
             for path in [segment::cache(&self.layout, *first), self.layout.segment(*first), self.layout.sealed(*first)]
             {
@@ -139,14 +144,25 @@ impl Pruner {
     }
 
     /// Records that no kept entry names, and none that is just being written.
-    fn delete_records(&self, gone: &[u64], kept: &[u64]) -> Result<(), TrailError> {
+    fn delete_records(
+        &self,
+        gone: &[u64],
+        kept: &[u64],
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, TrailError> {
         let mut records = HashSet::new();
         for first in gone {
+            if !goes_on() {
+                return Ok(false);
+            }
             self.each_record(*first, &mut |record| records.extend([record]))?;
         }
         for first in kept {
             if records.is_empty() {
-                return Ok(());
+                return Ok(true);
+            }
+            if !goes_on() {
+                return Ok(false);
             }
             self.each_record(*first, &mut |record| {
                 records.remove(&record);
@@ -155,7 +171,7 @@ impl Pruner {
         for record in records {
             self.fresh.unless_kept(&record, || delete(&self.layout.blobs().join(&record)))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn each_record(&self, first: u64, found: &mut dyn FnMut(String)) -> Result<(), TrailError> {
