@@ -12,7 +12,8 @@ use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use whodid::collect::{Mode, Progress};
 use whodid::config::Config;
@@ -20,7 +21,7 @@ use whodid::event::{self, Event, Family, Lineage, Stamp};
 use whodid::pipeline::{self, Plan};
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
-use whodid::trail::Line;
+use whodid::trail::{Line, Reader};
 
 #[path = "../tests/generate/auth_log.rs"]
 mod auth_log;
@@ -30,14 +31,14 @@ const STAGES: &[Stage] = &[
     Stage { name: "decode", what: "decode alone, one thread", run: decode },
     Stage { name: "encode", what: "decode, encode and hash, one thread", run: encode },
     Stage { name: "durable", what: "collected, deduplicated, fsynced, signed", run: durable },
-    Stage { name: "searchable", what: "the same, and searchable", run: searchable },
+    Stage { name: "searchable", what: "the same, searchable, and old segments compressed", run: searchable },
 ];
 
 struct Stage {
     name: &'static str,
     what: &'static str,
-    /// Returns how many events there were.
-    run: fn(&Path) -> u64,
+    /// Returns how many events there were, and after how many seconds the last one was.
+    run: fn(&Path) -> (u64, f64),
 }
 
 /// What a stage's process says on stdout: events, seconds, processor seconds, peak KiB.
@@ -98,9 +99,7 @@ fn in_own_process(stage: &Stage, log: &Path, bytes: f64) -> Measured {
 }
 
 fn measure(stage: &Stage, log: &Path) {
-    let begin = Instant::now();
-    let events = (stage.run)(log);
-    let seconds = begin.elapsed().as_secs_f64();
+    let (events, seconds) = (stage.run)(log);
     println!("{events} {seconds} {} {}", processor_seconds(), peak_kib());
 }
 
@@ -119,8 +118,14 @@ fn shares(results: &[Measured]) {
     println!("slowest {slowest:.0} events/s, largest {:.0} MiB", peak / 1024.0);
 }
 
-fn read(log: &Path) -> u64 {
-    BufReader::with_capacity(1 << 18, File::open(log).expect("the log")).split(b'\n').count() as u64
+fn timed(run: impl FnOnce() -> u64) -> (u64, f64) {
+    let begin = Instant::now();
+    let events = run();
+    (events, begin.elapsed().as_secs_f64())
+}
+
+fn read(log: &Path) -> (u64, f64) {
+    timed(|| BufReader::with_capacity(1 << 18, File::open(log).expect("the log")).split(b'\n').count() as u64)
 }
 
 /// Hands every block of events to `each`.
@@ -149,13 +154,19 @@ fn decoded(log: &Path, mut each: impl FnMut(&mut Vec<Event>)) {
     each(&mut events);
 }
 
-fn decode(log: &Path) -> u64 {
-    let mut count = 0;
-    decoded(log, |events| count += events.len() as u64);
-    count
+fn decode(log: &Path) -> (u64, f64) {
+    timed(|| {
+        let mut count = 0;
+        decoded(log, |events| count += events.len() as u64);
+        count
+    })
 }
 
-fn encode(log: &Path) -> u64 {
+fn encode(log: &Path) -> (u64, f64) {
+    timed(|| encoded(log))
+}
+
+fn encoded(log: &Path) -> u64 {
     let mut count = 0;
     decoded(log, |events| {
         for event in events {
@@ -167,16 +178,18 @@ fn encode(log: &Path) -> u64 {
     count
 }
 
-fn durable(log: &Path) -> u64 {
-    whole(log, false)
+/// Until the last line is acknowledged; the program goes on and compresses what it has left behind.
+fn durable(log: &Path) -> (u64, f64) {
+    let lines = read(log).0;
+    whole(log, false, lines)
 }
 
-fn searchable(log: &Path) -> u64 {
-    whole(log, true)
+fn searchable(log: &Path) -> (u64, f64) {
+    whole(log, true, u64::MAX)
 }
 
-/// All of the program but its arguments.
-fn whole(log: &Path, views: bool) -> u64 {
+/// All of the program but its arguments, until it ends or so many entries are acknowledged.
+fn whole(log: &Path, views: bool, enough: u64) -> (u64, f64) {
     let folder = tempfile::tempdir_in(log.parent().expect("in a folder")).expect("a folder");
     let text = format!(
         "data = \"data\"\nkeys = \"keys\"\norg = \"example.org\"\nhost = \"web-1\"\n\
@@ -190,7 +203,21 @@ fn whole(log: &Path, views: bool) -> u64 {
     let plan = Plan { config, sources, mode: Mode::Once, progress: Arc::new(Progress::default()), views };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
     let (_stop, shutdown) = tokio::sync::watch::channel(false);
-    runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs").added.records
+    let (begin, data) = (Instant::now(), folder.path().join("data"));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    // Looks 500 times a second: a run takes seconds.
+    let watching = std::thread::spawn(move || {
+        let acknowledged = || Reader::open(&data).and_then(|trail| trail.acknowledged()).unwrap_or(0);
+        while stopped.recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Timeout) {
+            if acknowledged() >= enough {
+                break;
+            }
+        }
+        begin.elapsed().as_secs_f64()
+    });
+    let report = runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs");
+    drop(stop);
+    (report.added.records, watching.join().expect("it only looks"))
 }
 
 /// Of this process, user and system.
