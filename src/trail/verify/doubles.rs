@@ -5,7 +5,7 @@
 //! as the writer itself remembers; a record of one that was forgotten is still known by its id.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -147,36 +147,48 @@ pub(super) struct Again {
     pub(super) covered: u64,
 }
 
-/// How far each stream is covered, and when it last went on.
+/// How far each stream is covered; the one that went on last comes first, because it mostly goes on.
 #[derive(Default)]
-struct Streams {
-    covered: HashMap<(Lineage, u32), (u64, u64)>,
-    clock: u64,
-}
+struct Streams(Vec<((Lineage, u32), u64)>);
 
 impl Streams {
     /// `next` is the lowest place that is not covered yet, so no later record lies below it.
     fn take(&mut self, Stretch { stream, pos, next }: Stretch) -> Option<Again> {
-        self.clock += 1;
-        let clock = self.clock;
-        if let Some((covered, touched)) = self.covered.get_mut(&stream) {
-            let again = (pos < *covered).then_some(Again { pos, covered: *covered });
-            (*covered, *touched) = ((*covered).max(next), clock);
-            return again;
-        }
-        self.covered.insert(stream, (next, clock));
-        if self.covered.len() > STREAMS_MAX
-            && let Some(oldest) = self.covered.iter().min_by_key(|(_, (_, touched))| *touched).map(|(id, _)| *id)
-        {
-            self.covered.remove(&oldest);
-        }
-        None
+        let Some(at) = self.0.iter().position(|(known, _)| *known == stream) else {
+            self.0.truncate(STREAMS_MAX - 1);
+            self.0.insert(0, (stream, next));
+            return None;
+        };
+        let covered = &mut self.0[at].1;
+        let again = (pos < *covered).then_some(Again { pos, covered: *covered });
+        *covered = next.max(*covered);
+        self.0[..=at].rotate_right(1);
+        again
+    }
+}
+
+/// An id, in halves that compare as fast as numbers do, and the number of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    high: u64,
+    low: u64,
+    seq: u64,
+}
+
+impl Entry {
+    fn new(id: EventId, seq: u64) -> Self {
+        let both = u128::from_be_bytes(*id.as_bytes());
+        Self { high: (both >> 64) as u64, low: both as u64, seq }
+    }
+
+    fn is_same_id(&self, other: &Self) -> bool {
+        (self.high, self.low) == (other.high, other.low)
     }
 }
 
 /// Ids with the numbers of their entries, sorted outside memory.
 struct Ids {
-    held: Vec<(EventId, u64)>,
+    held: Vec<Entry>,
     most: usize,
     spool: Option<File>,
     /// The entries of each run in the spool, one run after the other.
@@ -189,7 +201,7 @@ impl Ids {
     }
 
     fn push(&mut self, id: EventId, seq: u64) -> io::Result<()> {
-        self.held.push((id, seq));
+        self.held.push(Entry::new(id, seq));
         if self.held.len() < self.most { Ok(()) } else { self.spill() }
     }
 
@@ -200,9 +212,10 @@ impl Ids {
             None => self.spool.insert(unnamed()?),
         };
         let mut out = BufWriter::with_capacity(256 << 10, spool);
-        for (id, seq) in &self.held {
-            out.write_all(id.as_bytes())?;
-            out.write_all(&seq.to_le_bytes())?;
+        for Entry { high, low, seq } in &self.held {
+            for number in [high, low, seq] {
+                out.write_all(&number.to_le_bytes())?;
+            }
         }
         out.flush()?;
         self.runs.push(self.held.len() as u64);
@@ -244,18 +257,18 @@ impl Ids {
 }
 
 /// The first entries whose id stands before, with the entry that had it first.
-fn repeated(sorted: impl Iterator<Item = (EventId, u64)>) -> BTreeMap<u64, u64> {
+fn repeated(sorted: impl Iterator<Item = Entry>) -> BTreeMap<u64, u64> {
     let mut found = BTreeMap::new();
-    let mut first: Option<(EventId, u64)> = None;
-    for (id, seq) in sorted {
+    let mut first: Option<Entry> = None;
+    for entry in sorted {
         match first {
-            Some((of, first)) if of == id => {
-                found.insert(seq, first);
+            Some(first) if first.is_same_id(&entry) => {
+                found.insert(entry.seq, first.seq);
                 if found.len() > FINDINGS_MAX {
                     found.pop_last();
                 }
             }
-            _ => first = Some((id, seq)),
+            _ => first = Some(entry),
         }
     }
     found
@@ -268,21 +281,18 @@ struct Run<'s> {
     /// What is still to be read.
     left: std::ops::Range<u64>,
     /// Last first.
-    held: Vec<(EventId, u64)>,
+    held: Vec<Entry>,
 }
 
 impl Run<'_> {
-    fn next(&mut self) -> io::Result<Option<(EventId, u64)>> {
+    fn next(&mut self) -> io::Result<Option<Entry>> {
         if self.held.is_empty() && !self.left.is_empty() {
             let most = self.window / ENTRY_BYTES * ENTRY_BYTES;
             let mut bytes = vec![0; most.min((self.left.end - self.left.start) as usize)];
             self.spool.read_exact_at(&mut bytes, self.left.start)?;
             self.left.start += bytes.len() as u64;
-            let entries = bytes.as_chunks::<ENTRY_BYTES>().0.iter().rev();
-            self.held.extend(entries.filter_map(|entry| {
-                let (id, seq) = (entry.first_chunk::<16>()?, entry.last_chunk::<8>()?);
-                Some((EventId::from_bytes(*id), u64::from_le_bytes(*seq)))
-            }));
+            let numbers = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect::<Vec<u64>>();
+            self.held.extend(numbers.as_chunks::<3>().0.iter().rev().map(|&[high, low, seq]| Entry { high, low, seq }));
         }
         Ok(self.held.pop())
     }
@@ -349,6 +359,24 @@ mod tests {
         for none in ["", "{}", "[1]", r#"{"v":1,"id":"x"}"#, "\u{0}"] {
             assert!(read(none.as_bytes(), &finder).is_none(), "{none}");
         }
+    }
+
+    #[test]
+    fn the_stream_that_rested_longest_is_forgotten() {
+        let mut streams = Streams::default();
+        let stream = |generation| Stretch {
+            stream: (Lineage::new("web-1", Family::Auth, b"head"), generation),
+            pos: 0,
+            next: 10,
+        };
+        for generation in 0..STREAMS_MAX as u32 {
+            assert_eq!(streams.take(stream(generation)), None);
+        }
+        assert!(streams.take(stream(0)).is_some());
+        assert_eq!(streams.take(stream(STREAMS_MAX as u32)), None);
+        assert!(streams.take(stream(0)).is_some());
+        assert_eq!(streams.take(stream(1)), None, "it was forgotten");
+        assert_eq!(streams.0.len(), STREAMS_MAX);
     }
 
     #[test]
