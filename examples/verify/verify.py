@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 WORDS, (OK, ALTERED, INCOMPLETE, UNTRUSTED, UNUSABLE) = "COMPLETE ALTERED INCOMPLETE UNTRUSTED UNUSABLE".split(), range(5)
 WEIGHT = [UNUSABLE, ALTERED, INCOMPLETE, UNTRUSTED]  # the most telling first
-NAME = r"[^\s+\x00-\x1f\x7f]+"
-ORIGIN = r"([\w.-]{1,255}(/[\w.-]{1,255})*)\nwhodid trail 1\n(live|replay)\n[\d-]{10}T[\d:]{8}(\.\d{1,9})?Z\n"
-LATER = "; what came later cannot be checked without an anchor\n"
-findings = []
+NAME, DAY = r"[^\s+\x00-\x1f\x7f]+", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+PART, HOUR = r"[\w.-]{1,255}", r"([01]\d|2[0-3])(:[0-5]\d){2}(\.\d{1,9})?"
+ORIGIN = rf"({PART}(/{PART})*)\nwhodid trail 1\n(live|replay)\n{DAY}T{HOUR}Z\n"
+findings, LATER = [], "; what came later cannot be checked without an anchor\n"
 def find(code, text):
     findings.append((code, text))
 def sha256(*parts):

@@ -133,11 +133,10 @@ impl Report {
 
     /// What could not be read at all.
     fn fail(&mut self, layout: &Layout, error: &TrailError) {
-        let exit = match error {
-            TrailError::Damaged { .. } => Exit::Altered,
-            _ => Exit::Unusable,
-        };
-        self.find(exit, &layout.trail, error.to_string());
+        match error {
+            TrailError::Damaged { path, damage } => self.find(Exit::Altered, path, damage.to_string()),
+            _ => self.find(Exit::Unusable, &layout.trail, error.to_string()),
+        }
     }
 }
 
