@@ -19,6 +19,9 @@ use super::change::Fact;
 use super::{Change, Engine, Evaluated, Kind, Memory, Patience, Told, Which};
 
 mod arrival;
+mod late;
+mod telling;
+mod unknown;
 
 /// One alert, its trail, and whoever evaluates it.
 struct Bench {
@@ -254,100 +257,6 @@ fn there_is_an_end_to_what_is_made_up_for() {
 }
 
 #[test]
-fn what_comes_in_late_makes_its_slots_due_again() {
-    let mut bench = Bench::new(alert());
-    for now in ["12:00", "12:05", "12:10"] {
-        bench.round(now);
-    }
-    bench.add("12:04", "mallory");
-    let events = bench.round("12:15");
-    assert_eq!(told(&events), ["12:05 OK>CRITICAL 1 late told"], "it began when it would have and lasts");
-    let expected = ["12:05-12:10 x2 OK 0", "12:05-12:10 x2 CRITICAL 1 was OK 0", "12:15 x1 CRITICAL 1"];
-    assert_eq!(verdicts(&events), expected);
-    assert_eq!(bench.state(), State::Critical);
-    bench.restart();
-    assert_eq!(bench.round("12:15"), []);
-}
-
-#[test]
-fn what_is_late_and_over_is_told_once() {
-    let mut bench = Bench::new(alert());
-    bench.round("08:00");
-    bench.round("12:00");
-    bench.add("09:02", "mallory");
-    let events = bench.round("12:05");
-    assert_eq!(told(&events), ["09:05 OK>CRITICAL 1 late over told"]);
-    assert_eq!(verdicts(&events)[..1], ["09:05-09:30 x6 CRITICAL 1 was OK 0"]);
-    assert_eq!(bench.state(), State::Ok);
-    assert_eq!(bench.deliver("12:05").len(), 1);
-    bench.restart();
-    assert_eq!(bench.round("12:05"), []);
-    // A second late event of the same slots raises no state, only a number.
-    bench.add("09:03", "mallory");
-    let events = bench.round("12:10");
-    assert_eq!(told(&events), NOTHING);
-    assert_eq!(verdicts(&events)[..1], ["09:05-09:30 x6 CRITICAL 2 was CRITICAL 1"]);
-}
-
-#[test]
-fn a_query_that_asks_for_the_time_finds_what_is_late_too() {
-    let mut bench = Bench::asking(alert(), "what.action:sshd.refused AND when:>=now-10m");
-    for now in ["12:00", "12:05", "12:10"] {
-        bench.round(now);
-    }
-    bench.add("12:04", "mallory");
-    let events = bench.round("12:15");
-    assert_eq!(told(&events), ["12:05 OK>CRITICAL 1 late told", "12:15 CRITICAL>OK 0 told"]);
-    bench.restart();
-    assert_eq!(bench.round("12:15"), []);
-}
-
-#[test]
-fn slots_that_were_never_due_do_not_become_so() {
-    let mut bench = Bench::new(alert());
-    bench.round("12:00");
-    bench.add("08:02", "mallory");
-    assert_eq!(told(&bench.round("12:05")), NOTHING);
-    bench.add("11:58", "mallory");
-    assert_eq!(told(&bench.round("12:10")), ["12:00 OK>CRITICAL 1 late told"]);
-}
-
-#[test]
-fn what_is_later_than_its_lateness_is_recorded_and_not_sent() {
-    let mut bench = Bench::new(Alert { lateness: minutes(60), ..alert() });
-    bench.round("08:00");
-    bench.round("12:00");
-    bench.add("09:02", "mallory");
-    let events = bench.round("12:05");
-    assert_eq!(told(&events), ["09:05 OK>CRITICAL 1 late over withheld"]);
-    assert_eq!(bench.deliver("12:05"), NOTHING);
-    bench.restart();
-}
-
-#[test]
-fn what_began_too_long_ago_and_lasts_is_told_all_the_same() {
-    let mut bench = Bench::new(Alert { lateness: minutes(60), window: minutes(600), ..alert() });
-    bench.round("08:00");
-    bench.restart();
-    bench.add("08:02", "mallory");
-    let events = bench.round("12:00");
-    assert_eq!(told(&events), ["08:05 OK>CRITICAL 1 told"]);
-    assert_eq!(bench.deliver("12:00").len(), 1);
-}
-
-#[test]
-fn nobody_hears_the_end_of_what_nobody_heard_of() {
-    let mut bench = Bench::new(Alert { lateness: minutes(60), ..alert() });
-    bench.round("08:00");
-    bench.add("08:02", "mallory");
-    assert_eq!(told(&bench.round("12:00")), ["08:05 OK>CRITICAL 1 withheld", "08:35 CRITICAL>OK 0"]);
-    let mut bench = Bench::new(Alert { notify: Vec::new(), ..alert() });
-    bench.add("11:55", "mallory");
-    assert_eq!(told(&bench.round("12:00")), ["12:00 OK>CRITICAL 1"]);
-    assert_eq!(bench.deliver("12:00"), NOTHING);
-}
-
-#[test]
 fn each_group_has_its_own_state() {
     let by = vec![bench::field("who.ip")];
     let mut bench = Bench::new(Alert { by, limits: limits(1, 3), ..alert() });
@@ -391,97 +300,6 @@ fn more_groups_than_a_person_can_read_share_a_state() {
 }
 
 #[test]
-fn what_could_not_be_answered_is_unknown_and_stays_due() {
-    let mut bench = Bench::new(alert());
-    bench.round("12:00");
-    bench.deliver("12:00");
-    bench.add("12:03", "mallory");
-    bench.trail.is_broken = true;
-    let events = bench.round("12:05");
-    assert_eq!(told(&events), ["12:05 OK>UNKNOWN 0 told"]);
-    assert_eq!(verdicts(&events), ["12:05 x1 UNKNOWN ?"]);
-    assert!(changes(&events)[0].reason.as_deref().is_some_and(|reason| reason.contains("another process")));
-    assert_eq!(bench.state(), State::Unknown);
-    assert_eq!(bench.round("12:05"), []);
-    assert_eq!(bench.round("12:10"), [], "it is the same verdict");
-    bench.restart();
-    bench.trail.is_broken = false;
-    let events = bench.round("12:40");
-    assert_eq!(
-        told(&events),
-        ["12:40 UNKNOWN>OK 0 told", "12:05 OK>CRITICAL 1 told", "12:35 CRITICAL>OK 0 told"],
-        "what happened meanwhile is found"
-    );
-    assert_eq!(verdicts(&events), ["12:05-12:30 x6 CRITICAL 1", "12:35-12:40 x2 OK 0"]);
-    bench.restart();
-    assert_eq!(bench.state(), State::Ok);
-}
-
-#[test]
-fn an_answer_to_the_same_slot_ends_the_doubt() {
-    let mut bench = Bench::new(alert());
-    bench.round("12:00");
-    bench.trail.is_broken = true;
-    assert_eq!(told(&bench.round("12:01")), ["12:00 OK>UNKNOWN 0 told"]);
-    bench.restart();
-    bench.trail.is_broken = false;
-    let events = bench.round("12:02");
-    assert_eq!(told(&events), ["12:00 UNKNOWN>OK 0 told"]);
-    assert_eq!(verdicts(&events), NOTHING);
-    bench.restart();
-    assert_eq!(bench.round("12:03"), []);
-}
-
-#[test]
-fn there_is_an_end_to_what_is_late() {
-    let mut bench = Bench::new(Alert { schedule: Schedule::every(Duration::from_secs(1)).expect("valid"), ..alert() });
-    bench.round("08:00");
-    for minutes in 1..=240 {
-        bench.round(&at("08:00").plus(TimeDelta::minutes(minutes)).to_string());
-    }
-    for hour in 8..12 {
-        for minute in [1, 20, 40] {
-            bench.add(&format!("{hour:02}:{minute:02}"), "mallory");
-        }
-    }
-    let evaluated = evaluated(&bench.round("12:00:01"));
-    assert!(evaluated.iter().any(|evaluated| evaluated.cut && evaluated.supersedes.is_some()));
-}
-
-#[test]
-fn an_index_that_may_answer_soon_is_asked_again_first() {
-    let mut bench = Bench::new(alert());
-    bench.trail.is_broken = true;
-    let evaluation = bench.engine.evaluate(at("12:00"), &bench.trail, Which::Due, Patience::Again);
-    assert!(evaluation.retry && evaluation.events.is_empty());
-    bench.trail.is_broken = false;
-    let evaluation = bench.engine.evaluate(at("12:00"), &bench.trail, Which::Due, Patience::Again);
-    assert!(!evaluation.retry);
-    assert_eq!(verdicts(&evaluation.events), ["12:00 x1 OK 0"]);
-}
-
-#[test]
-fn an_alert_that_never_had_an_answer_is_not_ok() {
-    let mut bench = Bench::new(alert());
-    bench.trail.is_broken = true;
-    assert_eq!(told(&bench.round("12:00")), ["12:00 OK>UNKNOWN 0 told"]);
-    bench.restart();
-    assert_eq!(bench.state(), State::Unknown);
-}
-
-#[test]
-fn an_alert_that_nobody_feeds_is_left_out_and_named() {
-    let mut bench = Bench::new(alert());
-    bench.trail = Trail::default();
-    let evaluation = bench.engine.evaluate(at("12:00"), &bench.trail, Which::All, Patience::Over);
-    assert!(evaluation.events.is_empty());
-    assert_eq!(evaluation.skipped[0].id, ID);
-    assert!(evaluation.skipped[0].reason.starts_with("no auth source"), "{}", evaluation.skipped[0].reason);
-    let standing = bench.engine.standings(at("12:00"), &bench.trail).remove(0);
-    assert!(standing.skipped.is_some() && standing.finding.is_none());
-}
-
-#[test]
 fn another_definition_is_judged_from_where_the_old_one_ended() {
     let mut bench = Bench::new(alert());
     bench.round("12:00");
@@ -494,49 +312,6 @@ fn another_definition_is_judged_from_where_the_old_one_ended() {
     assert_eq!(verdicts(&events), ["12:05 x1 OK 0", "12:10-12:20 x3 CRITICAL 1"]);
     bench.add("11:58", "mallory");
     assert!(verdicts(&bench.round("12:20"))[0].starts_with("12:05"), "12:00 was the old one's");
-}
-
-#[test]
-fn a_state_that_lasts_is_told_again() {
-    let renotify = Some(Duration::from_secs(600));
-    let mut bench = Bench::new(Alert { renotify, ..alert() });
-    bench.add("11:58", "mallory");
-    bench.round("12:00");
-    assert_eq!(bench.deliver("12:00").len(), 1);
-    bench.round("12:05");
-    assert_eq!(bench.deliver("12:05"), NOTHING);
-    bench.round("12:10");
-    let message = bench.engine.messages(at("12:10"));
-    assert_eq!(message.iter().map(|message| message.kind).collect::<Vec<_>>(), [Kind::Reminder]);
-    assert!(message[0].text().contains("since 2026-11-20T12:00:00Z"), "{}", message[0].text());
-    assert!(bench.engine.messages(at("12:11")).is_empty(), "it is on its way");
-    bench.restart();
-    assert!(bench.deliver("12:12")[0].starts_with("still CRITICAL linux/ssh"));
-    bench.restart();
-    assert_eq!(bench.deliver("12:20"), NOTHING);
-    assert_eq!(bench.deliver("12:22").len(), 1);
-}
-
-#[test]
-fn a_message_that_was_not_taken_is_sent_after_a_restart() {
-    let mut bench = Bench::new(Alert { notify: vec!["log".into(), "oncall".into()], ..alert() });
-    bench.add("11:58", "mallory");
-    bench.round("12:00");
-    let message = bench.engine.messages(at("12:00")).remove(0);
-    let taken = Told { message: message.id, channel: "log".into(), kind: message.kind, attempts: 1, error: None };
-    let event = bench.engine.told(ID, &taken, at("12:00"));
-    bench.store(&[event]);
-    bench.restart();
-    let left = bench.engine.messages(at("12:01")).remove(0);
-    assert_eq!(left.channels.iter().collect::<Vec<_>>(), ["oncall"]);
-    assert_eq!((left.text(), left.changes.len()), (message.text(), 1));
-    let refused =
-        Told { channel: "oncall".into(), attempts: 6, error: Some("the receiver answered 404".into()), ..taken };
-    let event = bench.engine.told(ID, &refused, at("12:02"));
-    assert_eq!(event.what.action, action::NOTIFY_FAILED);
-    bench.store(&[event]);
-    bench.restart();
-    assert!(bench.engine.messages(at("12:03")).is_empty());
 }
 
 #[test]
@@ -566,20 +341,6 @@ fn lines_that_only_look_like_statements_are_not_believed() {
     memory.fold_line(b"{\"alert.changed\": \"whodid\"");
     memory.fold(&own::event(action::ALERT_CHANGED, ID, at("12:00")));
     assert_eq!(memory, Memory::default());
-}
-
-#[test]
-fn what_an_attacker_wrote_does_not_reach_a_terminal() {
-    let mut bench = Bench::new(alert());
-    bench.add("11:58", "\u{1b}[31mmallory\u{202e}\nOK");
-    bench.round("12:00");
-    let message = bench.engine.messages(at("12:00")).remove(0);
-    for text in [message.headline(), message.text(), message.json()] {
-        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
-    }
-    let json: serde_json::Value = serde_json::from_str(&message.json()).expect("JSON");
-    assert_eq!(json["changes"][0]["rows"][0]["who"], "\u{1b}[31mmallory\u{202e}\nOK");
-    assert_eq!(json["state"], "CRITICAL");
 }
 
 #[test]
@@ -625,122 +386,4 @@ fn a_damaged_statement_does_no_harm() {
             Memory::default().fold_line(&damaged[..place]);
         }
     }
-}
-
-/// Every name in a document, with its path.
-fn names(json: &serde_json::Value, path: &str, names: &mut BTreeSet<String>) {
-    match json {
-        serde_json::Value::Object(map) => {
-            for (name, value) in map {
-                names.insert(format!("{path}.{name}"));
-                self::names(value, &format!("{path}.{name}"), names);
-            }
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| self::names(item, path, names)),
-        _ => {}
-    }
-}
-
-#[test]
-fn the_document_is_the_one_in_the_manual() {
-    let manual = include_str!("../../docs/alerts.md");
-    let (_, rest) = manual.split_once("```json\n").expect("a document");
-    let (text, _) = rest.split_once("```").expect("its end");
-    let mut described = BTreeSet::new();
-    names(&serde_json::from_str(text).expect("JSON"), "", &mut described);
-
-    let mut bench = Bench::new(Alert { by: vec![bench::field("who.ip")], limits: limits(1, 3), ..alert() });
-    let mut hit = with_ip(event("11:58", "sshd.refused", "root"), "203.0.113.7");
-    hit.place.host = Some("web-1".to_owned());
-    bench.trail.push(hit);
-    bench.round("12:00");
-    let message = bench.engine.messages(at("12:00")).remove(0);
-    let mut sent = BTreeSet::new();
-    names(&serde_json::from_str(&message.json()).expect("JSON"), "", &mut sent);
-    assert_eq!(described, sent);
-}
-
-/// A trail to which an event is added while it is being asked.
-struct Racing<'t> {
-    trail: std::sync::Mutex<&'t mut Trail>,
-    /// Before which question, counted from one.
-    before: usize,
-    asked: std::sync::atomic::AtomicUsize,
-    late: Event,
-}
-
-impl Index for Racing<'_> {
-    fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError> {
-        self.trail.lock().expect("not poisoned").search(search, limit)
-    }
-
-    fn count(&self, search: &Search) -> Result<(u64, u64), IndexError> {
-        self.trail.lock().expect("not poisoned").count(search)
-    }
-
-    fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
-        let mut trail = self.trail.lock().expect("not poisoned");
-        if self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == self.before {
-            trail.push(self.late.clone());
-        }
-        trail.each(search, each)
-    }
-}
-
-#[test]
-fn what_comes_in_while_the_index_is_asked_is_not_lost() {
-    // What was late, the sweep, and whether anything was late meanwhile.
-    for before in 1..=3 {
-        let mut bench = Bench::new(alert());
-        bench.round("08:00");
-        bench.round("12:00");
-        let racing = Racing {
-            trail: std::sync::Mutex::new(&mut bench.trail),
-            before,
-            asked: 0.into(),
-            late: event("09:02", "sshd.refused", "mallory"),
-        };
-        let mut events = bench.engine.evaluate(at("12:05"), &racing, Which::All, Patience::Over).events;
-        bench.store(&events);
-        events.extend(bench.round("12:10"));
-        assert_eq!(told(&events), ["09:05 OK>CRITICAL 1 late over told"], "before question {before}");
-    }
-}
-
-#[test]
-fn a_clock_that_was_ahead_does_not_end_all_evaluation() {
-    let mut bench = Bench::new(alert());
-    bench.round("12:00");
-    bench.round("2030-01-01T00:00:00Z");
-    bench.restart();
-    bench.add("12:03", "mallory");
-    assert_eq!(told(&bench.round("12:05")), ["12:05 OK>CRITICAL 1 told"]);
-    bench.restart();
-    assert_eq!(bench.round("12:05"), []);
-    // A step back of seconds is waited out.
-    assert_eq!(bench.round("12:04"), []);
-    assert_eq!(told(&bench.round("12:35")), ["12:35 CRITICAL>OK 0 told"]);
-}
-
-#[test]
-fn messages_of_an_alert_that_is_gone_come_to_their_end() {
-    let mut bench = Bench::new(alert());
-    bench.add("11:58", "mallory");
-    bench.round("12:00");
-    Arc::make_mut(&mut bench.config).alerts.clear();
-    bench.restart();
-    let events = bench.round("12:01");
-    assert_eq!(events.iter().map(|event| event.what.action.as_str()).collect::<Vec<_>>(), [action::NOTIFY_FAILED]);
-    bench.restart();
-    assert_eq!((bench.round("12:02"), bench.engine.memory().unsent()), (vec![], 0));
-}
-
-#[test]
-fn a_group_with_an_endless_name_fits_into_the_trail() {
-    let mut bench = Bench::new(Alert { by: vec![bench::field("who.name"), bench::field("what.object")], ..alert() });
-    let long = "\u{1}".repeat(9_000);
-    bench.trail.push(bench::on(event("11:58", "sshd.refused", &long), &long));
-    assert_eq!(told(&bench.round("12:00")), ["12:00 OK>CRITICAL 1 all others told"]);
-    bench.restart();
-    assert_eq!(bench.round("12:00"), []);
 }
