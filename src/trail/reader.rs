@@ -131,18 +131,23 @@ impl Reader {
             return Err(TrailError::Beyond { seq, size });
         }
         self.is_kept(seq)?;
+        Ok(self.locate(seq)?.2)
+    }
+
+    /// Where an entry begins and its bytes: those that were signed, where a full tile has their hash.
+    fn locate(&self, seq: u64) -> Result<(Arc<Segment>, u64, Vec<u8>), TrailError> {
         let segment = self.segment_of(seq)?;
         let width = WIDTH as u64;
         let proven = seq / width < self.checkpoint()?.size / width;
         let (byte, line) = find(&segment, seq)?;
         if !proven || tree::leaf(&line) == self.tiles.leaf(seq)? {
-            return Ok(line);
+            return Ok((segment, byte, line));
         }
         // Perhaps only the cache of starts is wrong.
         segment.forget();
         let (at, line) = find(&segment, seq)?;
         match at != byte && tree::leaf(&line) == self.tiles.leaf(seq)? {
-            true => Ok(line),
+            true => Ok((segment, at, line)),
             false => Err(TrailError::damaged(&segment.path, Damage::Changed { seq, byte: at })),
         }
     }
@@ -278,11 +283,13 @@ impl Lines<'_> {
     /// The segment in which an entry lies: at its beginning, but for the first that is asked for.
     fn enter(&self, seq: u64) -> Result<Cursor, TrailError> {
         let segment = self.reader.segment_of(seq)?;
-        if self.cursor.is_some() && segment.first != seq {
+        if segment.first == seq {
+            return Ok(Cursor::new(&segment, 0));
+        }
+        if self.cursor.is_some() {
             return Err(TrailError::damaged(&segment.path, Damage::Hole { seq, found: segment.first }));
         }
-        let cut = || TrailError::damaged(&segment.path, Damage::Cut { seq, size: self.upto });
-        let start = segment.find(seq)?.ok_or_else(cut)?;
+        let (segment, start, _) = self.reader.locate(seq)?;
         Ok(Cursor::new(&segment, start))
     }
 }

@@ -295,6 +295,8 @@ fn a_cache_that_is_wrong_shows_no_other_entry() {
     let one = bench.reader().line(0).expect("a line").len() as u64 + 1;
     bench.write(&cache, &[&starts[..8], &one.to_le_bytes(), &starts[16..]].concat());
     for seq in [256, 300, 511, 600] {
+        let (at, line) = lines(&bench.reader(), seq).swap_remove(0);
+        assert!(at == seq && line.contains(&bench.id(seq).to_string()), "{seq}: {line}");
         assert_eq!(bench.reader().event(seq).map(|event| event.id).expect("an event"), bench.id(seq));
     }
     bench.delete(&cache);
