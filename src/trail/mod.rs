@@ -53,5 +53,6 @@ pub use prune::{Due, Keep, Pruner};
 pub use reader::{Lines, Reader, Stat};
 pub use seal::{Outcome, Sealer};
 pub use seen::Seen;
+pub use unrecorded::Recovered;
 pub use verify::{Against, Exit, Finding, Report, Signature, verify};
-pub use writer::{Open, Opened, Recovered, Writer};
+pub use writer::{Open, Opened, Writer};

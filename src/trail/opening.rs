@@ -22,7 +22,8 @@ use super::segment::{self, BLOCK_LINES, Cursor, Segment, Step};
 use super::tile::{self, Edge};
 use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
-use super::writer::{Open, Opened, Recovered, Tail, Writer, write_checkpoint};
+use super::unrecorded::Recovered;
+use super::writer::{Open, Opened, Tail, Writer, write_checkpoint};
 use super::{TrailError, checkpoint, pruned, seal, unrecorded};
 use crate::durable;
 use crate::event::Event;
@@ -239,7 +240,7 @@ impl Found {
         write_again(&file, self.signed_end..self.end).map_err(|error| TrailError::io(&path, error))?;
         file.sync_all().map_err(|error| TrailError::sync(&path, error))?;
         let cached: Vec<u8> = self.starts.iter().flat_map(|start| start.to_le_bytes()).collect();
-        let starts = cache(layout, self.segment.first, &cached).ok();
+        let starts = segment::new_cache(layout, self.segment.first, &cached).ok();
         Ok(Tail { first: self.segment.first, path, file, end: self.end, starts })
     }
 }
@@ -255,14 +256,6 @@ fn write_again(file: &File, range: Range<u64>) -> io::Result<()> {
         offset += length as u64;
     }
     Ok(())
-}
-
-/// The cache of starts, written anew.
-pub(super) fn cache(layout: &Layout, first: u64, bytes: &[u8]) -> io::Result<File> {
-    let path = segment::cache(layout, first);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
-    file.write_all(bytes)?;
-    Ok(file)
 }
 
 /// Copies the end of a segment to a file of its own, durably. Counts its line feeds.

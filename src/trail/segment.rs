@@ -8,14 +8,14 @@
 //! [`Segment`] finds one line among hundreds of thousands: it knows where every 256th begins, from
 //! the cache beside it or by reading through the file once, or where the lines of each frame do.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::TrailError;
-use super::layout::{Layout, names};
+use super::layout::{FILE_MODE, Layout, names};
 use super::sealed::Sealed;
 use super::tile;
 use crate::event::LEAF_BYTES_MAX;
@@ -108,6 +108,14 @@ const LISTED_AT_ONCE: usize = 200;
 /// The file that remembers where every 256th line begins.
 pub(super) fn cache(layout: &Layout, first: u64) -> PathBuf {
     layout.segment(first).with_extension("blocks")
+}
+
+/// The cache of starts, written anew.
+pub(super) fn new_cache(layout: &Layout, first: u64, bytes: &[u8]) -> io::Result<File> {
+    let path = cache(layout, first);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 impl Segment {

@@ -9,16 +9,30 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use super::TrailError;
 use super::layout::{FILE_MODE, Layout, read_small};
-use super::writer::Recovered;
 use crate::durable;
 
 /// Thousands of them: nobody is killed so often in a row before the first event.
 const BYTES_MAX: u64 = 1 << 20;
 
 const NO_FILE: &str = "-";
+
+/// What lay beyond the last signed entry and was not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Entries before this one were kept.
+    pub at: u64,
+    /// What was moved to quarantine, in bytes and in pieces that end in a line feed.
+    pub bytes: u64,
+    pub lines: u64,
+    /// Entries that had been acknowledged and are gone: 0 unless the disk lied or somebody cut the file.
+    pub lost: u64,
+    /// Where it lies now; absent when nothing but the end of the file was missing.
+    pub files: Vec<PathBuf>,
+}
 
 /// All that were noted, oldest first.
 pub(super) fn read(layout: &Layout) -> Result<Vec<Recovered>, TrailError> {

@@ -19,11 +19,11 @@ use super::checkpoint::Checkpoint;
 use super::keys::Keys;
 use super::layout::{FILE_MODE, Layout};
 use super::lock::Lock;
-use super::opening;
-use super::segment::BLOCK_LINES;
+use super::segment::{self, BLOCK_LINES};
 use super::tile::{self, Edge, Tile};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
+use super::unrecorded::Recovered;
 use super::{Line, Mode, TrailError, blob, unrecorded};
 use crate::durable;
 use crate::event::{Oversized, Stamp};
@@ -58,20 +58,6 @@ pub struct Opened {
     /// What could not be kept: for each, the caller appends `trail.recovered` with the first entries.
     /// Those that an earlier writer could not tell of any more come first.
     pub recovered: Vec<Recovered>,
-}
-
-/// What lay beyond the last signed entry and was not whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
-    /// Entries before this one were kept.
-    pub at: u64,
-    /// What was moved to quarantine, in bytes and in pieces that end in a line feed.
-    pub bytes: u64,
-    pub lines: u64,
-    /// Entries that had been acknowledged and are gone: 0 unless the disk lied or somebody cut the file.
-    pub lost: u64,
-    /// Where it lies now; absent when nothing but the end of the file was missing.
-    pub files: Vec<PathBuf>,
 }
 
 /// The one process that appends. Dropping it frees the trail for another; it does not sign.
@@ -336,7 +322,7 @@ impl Tail {
         let failed = |error| TrailError::io(&path, error);
         durable::replace(&path, lines, FILE_MODE).map_err(failed)?;
         let file = super::layout::open_to_write(&path).map_err(failed)?;
-        let starts = opening::cache(layout, first, &[]).ok();
+        let starts = segment::new_cache(layout, first, &[]).ok();
         Ok(Self { first, path, file, end: 0, starts })
     }
 

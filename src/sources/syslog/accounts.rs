@@ -10,7 +10,7 @@
 //! Old versions quote like `` `bob' ``. These tools check names before they write them: a name holds no quote.
 
 use super::groups;
-use super::reading::{IAM, Reading};
+use super::reading::{IAM, Reading, quoted};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let (first, rest) = message.split_once(' ')?;
@@ -37,11 +37,6 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
 
 fn on<'a>(user: &'a str, reading: Reading<'a>) -> Reading<'a> {
     Reading { target: Some(user), ..reading }
-}
-
-/// `'bob' …`: the text between the quotes, and what follows them.
-pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix(['\'', '`', '"'])?.split_once(['\'', '"'])
 }
 
 /// `name=bob, UID=1002, …` in the order in which the tool writes them.

@@ -10,8 +10,7 @@
 //! Most of them say the same for each file they write; only one of these lines is the change itself, and
 //! the others are `group.file.*`.
 
-use super::accounts::quoted;
-use super::reading::{IAM, Reading};
+use super::reading::{IAM, Reading, quoted};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let (first, rest) = message.split_once(' ')?;

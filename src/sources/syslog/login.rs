@@ -27,21 +27,21 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     }
     if let Some(rest) = message.strip_prefix("ROOT LOGIN ") {
         // shadow's: ` on '/dev/tty1'`, with the place it came from.
-        let (tty, _) = super::accounts::quoted(rest.trim_start().strip_prefix("on ")?)?;
+        let (tty, _) = super::reading::quoted(rest.trim_start().strip_prefix("on ")?)?;
         return Some(Reading { user: Some("root"), tty: Some(tty), ..success() });
     }
     if let Some(rest) = message.strip_prefix("FAILED LOGIN ") {
         let (rest, reason) = rest.rsplit_once(", ")?;
         if let Some((rest, user)) = rest.split_once(" FOR ") {
-            let tty = rest.split_once("on ").and_then(|(_, tty)| super::accounts::quoted(tty)).map(|(tty, _)| tty);
+            let tty = rest.split_once("on ").and_then(|(_, tty)| super::reading::quoted(tty)).map(|(tty, _)| tty);
             let remote = rest.split_once("FROM ").map(|(_, host)| host).filter(|host| !host.contains(' '));
             let user = user.strip_prefix('\'').and_then(|user| user.strip_suffix('\'')).unwrap_or(user);
             return Some(Reading { user: Some(user), reason: Some(reason), tty, remote, ..failure() });
         }
     }
     let rest = message.strip_prefix("invalid password for ")?;
-    let (user, rest) = super::accounts::quoted(rest)?;
-    let tty = rest.strip_prefix(" on ").and_then(super::accounts::quoted).map(|(tty, _)| tty);
+    let (user, rest) = super::reading::quoted(rest)?;
+    let tty = rest.strip_prefix(" on ").and_then(super::reading::quoted).map(|(tty, _)| tty);
     let user = Some(user).filter(|user| *user != "UNKNOWN");
     Some(Reading { user, reason: Some("invalid password"), tty, ..failure() })
 }

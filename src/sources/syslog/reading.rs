@@ -136,6 +136,11 @@ fn is_host_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text != "UNKNOWN" && text.bytes().all(is_part)
 }
 
+/// `'bob' …`: the text between the quotes, and what follows them.
+pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(['\'', '`', '"'])?.split_once(['\'', '"'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
