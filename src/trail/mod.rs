@@ -39,6 +39,7 @@ mod tests;
 
 pub mod checkpoint;
 pub mod note;
+pub mod notes;
 pub mod proof;
 pub mod tile;
 pub mod tree;

@@ -73,9 +73,16 @@ impl Note {
     /// A text signed by one key. The text must end in LF and hold no other control character.
     pub fn sign(text: String, key: &SignerKey) -> Result<Self, NoteError> {
         check_text(&text)?;
+        let mut note = Self { text, signatures: Vec::new() };
+        note.add_signature(key);
+        Ok(note)
+    }
+
+    /// One more key vouches for the text.
+    pub fn add_signature(&mut self, key: &SignerKey) {
         let public = key.verifier();
-        let bytes = key.key.sign(text.as_bytes()).to_bytes().to_vec();
-        Ok(Self { text, signatures: vec![Signature { name: public.name.clone(), key_id: public.id(), bytes }] })
+        let bytes = key.key.sign(self.text.as_bytes()).to_bytes().to_vec();
+        self.signatures.push(Signature { key_id: public.id(), name: public.name, bytes });
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
