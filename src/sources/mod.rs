@@ -7,6 +7,7 @@
 //! Invariants, tested for every source: any split of the input gives the same events; every byte of
 //! the input is in the `raw` of some event (blank lines aside); nothing panics.
 
+pub mod by_line;
 pub mod cloudtrail;
 pub mod ids;
 pub mod lines;

@@ -1,53 +1,28 @@
 //! Lines that nobody reads more closely: each is an `unparsed` event.
 
+use super::Stream;
+use super::by_line::{ByLine, Tell};
 use super::ids::Ids;
-use super::lines::{Line, Lines, Part};
-use super::{Decoder, Stream};
+use super::lines::{Line, Part};
 use crate::event::{Event, Stamp, tag};
 
 /// The action of a record that is kept as it is.
 pub const UNPARSED: &str = "unparsed";
 
 /// The decoder of families that have no other.
-pub struct Plain {
-    lines: Lines,
-    records: Records,
-}
+pub type Plain = ByLine<Records>;
 
-struct Records {
+pub struct Records {
     stream: Stream,
     ids: Ids,
 }
 
-impl Plain {
-    pub fn new(stream: Stream) -> Self {
-        let lines = Lines::new(stream.start);
-        let ids = Ids::new(&stream);
-        Self { lines, records: Records { stream, ids } }
-    }
-}
-
-impl Decoder for Plain {
-    fn push(&mut self, bytes: &[u8], observed: Stamp, out: &mut Vec<Event>) {
-        let Self { lines, records } = self;
-        lines.push(bytes, |line| out.extend(records.event(line, observed)));
+impl Tell for Records {
+    fn new(stream: Stream) -> Self {
+        Self { ids: Ids::new(&stream), stream }
     }
 
-    fn finish(&mut self, observed: Stamp, out: &mut Vec<Event>) {
-        let Self { lines, records } = self;
-        lines.finish(|line| out.extend(records.event(line, observed)));
-    }
-
-    fn next(&self) -> u64 {
-        self.lines.next()
-    }
-}
-
-impl Records {
-    fn event(&mut self, line: Line<'_>, observed: Stamp) -> Option<Event> {
-        if line.part == Part::Whole && line.bytes.trim_ascii().is_empty() {
-            return None;
-        }
+    fn event(&mut self, line: Line<'_>, observed: Stamp) -> Event {
         let id = self.ids.next(line.pos, line.bytes);
         let source = self.stream.source(line.pos, line.next);
         let mut event = Event::new(id, UNPARSED, observed, observed, source);
@@ -56,6 +31,6 @@ impl Records {
         if line.part != Part::Whole {
             event.tag(tag::LINE_PIECE);
         }
-        Some(event)
+        event
     }
 }

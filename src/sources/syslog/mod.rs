@@ -31,56 +31,30 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::by_line::{ByLine, Tell};
 use super::ids::Ids;
-use super::lines::{Line, Lines, Part};
+use super::lines::{Line, Part};
 use super::plain::UNPARSED;
-use super::{Decoder, Stream, secrets};
+use super::{Stream, secrets};
 use crate::event::{Event, Stamp, tag};
 use header::Header;
 use when::Whens;
 
 /// Decodes an auth log.
-pub struct Syslog {
-    lines: Lines,
-    records: Records,
-}
+pub type Syslog = ByLine<Records>;
 
-struct Records {
+pub struct Records {
     stream: Stream,
     ids: Ids,
     whens: Whens,
 }
 
-impl Syslog {
-    pub fn new(stream: Stream) -> Self {
-        let lines = Lines::new(stream.start);
-        let ids = Ids::new(&stream);
-        let whens = Whens::new(stream.zone, stream.year);
-        Self { lines, records: Records { stream, ids, whens } }
-    }
-}
-
-impl Decoder for Syslog {
-    fn push(&mut self, bytes: &[u8], observed: Stamp, out: &mut Vec<Event>) {
-        let Self { lines, records } = self;
-        lines.push(bytes, |line| out.extend(records.event(line, observed)));
+impl Tell for Records {
+    fn new(stream: Stream) -> Self {
+        Self { ids: Ids::new(&stream), whens: Whens::new(stream.zone, stream.year), stream }
     }
 
-    fn finish(&mut self, observed: Stamp, out: &mut Vec<Event>) {
-        let Self { lines, records } = self;
-        lines.finish(|line| out.extend(records.event(line, observed)));
-    }
-
-    fn next(&self) -> u64 {
-        self.lines.next()
-    }
-}
-
-impl Records {
-    fn event(&mut self, line: Line<'_>, observed: Stamp) -> Option<Event> {
-        if line.part == Part::Whole && line.bytes.trim_ascii().is_empty() {
-            return None;
-        }
+    fn event(&mut self, line: Line<'_>, observed: Stamp) -> Event {
         let text = readable(line.bytes);
         let header = match line.part {
             Part::Whole | Part::First => header::read(text.trim_end_matches('\r')),
@@ -94,9 +68,11 @@ impl Records {
             without_secrets(&mut event);
             event.tag(tag::REDACTED);
         }
-        Some(event)
+        event
     }
+}
 
+impl Records {
     /// The event of a line: its id and `raw` are those of the record without secrets, its fields are read from
     /// the line as it was written, so that no placeholder changes what they mean.
     fn told(&mut self, line: Line<'_>, record: &[u8], header: Option<Header<'_>>, observed: Stamp) -> Event {
@@ -192,6 +168,7 @@ const SAMPLE_LINES: usize = 200;
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Decoder as _;
     use super::super::tests::stream;
     use super::*;
     use crate::event::Family;
