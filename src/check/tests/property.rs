@@ -1,3 +1,5 @@
+//! The sweep against a slow count, over generated stories.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;

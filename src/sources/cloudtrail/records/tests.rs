@@ -1,3 +1,5 @@
+//! Records are cut out alike however the bytes are split, and nothing is lost whatever is changed.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
