@@ -11,6 +11,7 @@ use whodid::event::Event;
 
 mod alerts;
 mod bad_input;
+mod door;
 mod doubles;
 mod kills;
 mod prove;

@@ -1,42 +1,85 @@
-//! Switching the legal hold: a writer for one event.
+//! Switching the legal hold: by the writer that runs, else by one for this event alone.
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::event::own::{self, action};
-use crate::event::{self, Event, EventId};
-use crate::trail::{self, HOLD_REASON_BYTES_MAX, Line, Open, Reader, Writer};
+use crate::event::{self, Event, EventId, Stamp};
+use crate::trail::{self, HOLD_REASON_BYTES_MAX, Line, Open, Reader, TrailError, Writer};
 
+use super::door::{self, Caller, Request};
 use super::opening;
+use super::order::{Done, Order};
 
-/// Switches the hold and records it. On: the file first, so that nothing goes from then on; off: the event first.
+/// The hold goes on or off.
+pub(super) struct Switch {
+    is_on: bool,
+    reason: String,
+}
+
+/// Switches the hold and records it.
 pub fn hold(config: &Config, is_on: bool, reason: &str) -> anyhow::Result<()> {
-    let reason = reason.trim();
-    ensure!(!reason.is_empty(), "a hold needs a reason: it stands in the trail");
-    ensure!(reason.len() as u64 <= HOLD_REASON_BYTES_MAX, "the reason has more than {HOLD_REASON_BYTES_MAX} bytes");
+    let switch = Switch::new(is_on, reason)?;
     let now = config.clock.now();
     // Nothing is made where nothing was collected.
     Reader::open(&config.data)?;
-    let (mut writer, opened) = Writer::open(Open {
+    let opened = Writer::open(Open {
         mode: if config.clock.is_replay() { trail::Mode::Replay } else { trail::Mode::Live },
         command: "whodid trail hold".to_owned(),
         ..Open::new(&config.data, &config.keys, &config.org, &config.host, now)
-    })?;
+    });
+    let (mut writer, opened) = match opened {
+        Err(held @ TrailError::Held { .. }) => {
+            let request = Request::Hold { on: is_on, reason: switch.reason };
+            return door::ask(&config.data, &request).unwrap_or(Err(held.into()));
+        }
+        opened => opened?,
+    };
     ensure!(!opened.is_new, "nothing was collected there yet: there is nothing to hold");
-    let facts = [("hold", json!(if is_on { "on" } else { "off" })), ("reason", json!(reason))];
-    let mut said = own::with_detail(action::HOLD, &opened.origin, now, facts);
-    said.place.pid = Some(std::process::id());
-    said.who.id = Some(rustix::process::getuid().as_raw().to_string());
-    if is_on {
-        writer.hold(reason)?;
-    }
+    let caller = Caller { uid: rustix::process::getuid().as_raw(), pid: Some(std::process::id()) };
     let recovered = opened.recovered.iter().map(|recovered| opening::recovered(recovered, &opened.origin, now));
-    append(&mut writer, recovered.chain([said]).collect())?;
-    if !is_on {
-        writer.release()?;
-    }
+    let events = recovered.chain([switch.said(&opened.origin, caller, now)]).collect();
+    switch.before(&mut writer)?;
+    append(&mut writer, events)?;
+    switch.after(&mut writer)?;
     Ok(())
+}
+
+impl Switch {
+    pub(super) fn new(is_on: bool, reason: &str) -> anyhow::Result<Self> {
+        let reason = reason.trim();
+        ensure!(!reason.is_empty(), "a hold needs a reason: it stands in the trail");
+        ensure!(reason.len() as u64 <= HOLD_REASON_BYTES_MAX, "the reason has more than {HOLD_REASON_BYTES_MAX} bytes");
+        Ok(Self { is_on, reason: reason.to_owned() })
+    }
+
+    pub(super) fn order(self, origin: &str, caller: Caller, now: Stamp) -> (Order, Done) {
+        let said = self.said(origin, caller, now);
+        let (is_on, reason) = (self.is_on, self.reason.clone());
+        Order::new(
+            move |trail| self.before(trail).map(|()| vec![said]),
+            move |trail| Self { is_on, reason }.after(trail),
+        )
+    }
+
+    /// On: the file first, so that nothing goes from then on.
+    fn before(&self, trail: &mut Writer) -> Result<(), TrailError> {
+        if self.is_on { trail.hold(&self.reason) } else { Ok(()) }
+    }
+
+    /// Off: the event first.
+    fn after(&self, trail: &mut Writer) -> Result<(), TrailError> {
+        if self.is_on { Ok(()) } else { trail.release() }
+    }
+
+    fn said(&self, origin: &str, caller: Caller, now: Stamp) -> Event {
+        let facts = [("hold", json!(if self.is_on { "on" } else { "off" })), ("reason", json!(self.reason))];
+        let mut said = own::with_detail(action::HOLD, origin, now, facts);
+        said.place.pid = caller.pid;
+        said.who.id = Some(caller.uid.to_string());
+        said
+    }
 }
 
 fn append(writer: &mut Writer, events: Vec<Event>) -> anyhow::Result<()> {

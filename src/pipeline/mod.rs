@@ -9,10 +9,12 @@
 //! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the status is written.
 
+mod door;
 mod encode;
 mod follow;
 mod hold;
 mod opening;
+mod order;
 mod retention;
 mod seal;
 mod status;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch as signal};
 use tokio::task::{JoinError, JoinHandle};
+use tracing::warn;
 
 use crate::alert::Memory;
 use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summary};
@@ -36,6 +39,7 @@ use crate::index::IndexError;
 use crate::sources;
 use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
 
+use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
 use opening::{InForce, Opening};
@@ -146,6 +150,15 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
 
     let (stop, stopped) = signal::channel(false);
     tokio::spawn(stop_with(shutdown, reached.clone(), stop));
+    match Door::open(&config.data) {
+        Ok(door) => {
+            let origin = reader.origin().to_owned();
+            let attendant = Attendant { origin, clock: config.clock, orders: order_tx.downgrade() };
+            tokio::spawn(door.attend(attendant, stopped.clone()));
+        }
+        // All but that works.
+        Err(error) => warn!(%error, "There is no local socket: `whodid trail hold` will have to wait for the end."),
+    }
     let collector = Collector {
         positions,
         seen: Arc::new(move |id| holds(&seen, id)),

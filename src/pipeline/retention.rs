@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, WeakSender};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -17,7 +17,8 @@ use crate::clock::Clock;
 use crate::event::own::{self, action};
 use crate::trail::{Due, Keep, Pruner, Reader, Seen, TrailError};
 
-use super::writer::{Order, Reached, lock};
+use super::order::Order;
+use super::writer::{Reached, lock};
 
 /// The writer signs within a second.
 const SIGNED_RETRY: Duration = Duration::from_millis(200);
@@ -90,8 +91,8 @@ impl Retention {
             ("why", json!(due.why)),
         ];
         let event = own::with_detail(action::PRUNED, self.trail.origin(), self.clock.now(), facts);
-        let (done, is_done) = oneshot::channel();
-        orders.send(Order { events: vec![event], done }).await.is_ok() && is_done.await.is_ok()
+        let (order, done) = Order::of(vec![event]);
+        orders.send(order).await.is_ok() && done.await.is_ok()
     }
 }
 

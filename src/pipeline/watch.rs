@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
@@ -22,7 +22,8 @@ use crate::index::embedded::Searcher;
 use crate::trail::Reader;
 
 use super::follow::Indexed;
-use super::writer::{Order, Reached};
+use super::order::Order;
+use super::writer::Reached;
 
 /// How the alerts are after one pass.
 #[derive(Debug, Default)]
@@ -249,8 +250,8 @@ impl Desk {
         if events.is_empty() {
             return Ok(());
         }
-        let (done, durable) = oneshot::channel();
-        let is_taken = self.orders.send(Order { events, done }).await.is_ok();
+        let (order, durable) = Order::of(events);
+        let is_taken = self.orders.send(order).await.is_ok();
         if is_taken && durable.await.is_ok() {
             return Ok(());
         }

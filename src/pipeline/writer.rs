@@ -13,7 +13,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -24,6 +24,7 @@ use crate::event::{Event, EventId, Family};
 use crate::trail::{Line, Seen, TrailError, Writer};
 
 use super::opening::Opening;
+use super::order::{Order, Waiting};
 use super::{PipelineError, encode};
 
 /// A larger group gains nothing: one `fdatasync` of a MiB costs little more than that of a line.
@@ -37,12 +38,6 @@ const DAY_BYTES_MIN: u64 = 64 << 10;
 
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_secs(1);
-
-/// Own events, and where to say that they are durable.
-pub(super) struct Order {
-    pub(super) events: Vec<Event>,
-    pub(super) done: oneshot::Sender<()>,
-}
 
 /// How far the trail is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,7 +92,7 @@ pub(super) struct Input {
 struct Group {
     lines: Vec<Line>,
     bytes: usize,
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<Waiting>,
 }
 
 enum Arrived {
@@ -193,8 +188,10 @@ impl Stage {
     }
 
     fn obey(&mut self, order: Order, group: &mut Group) -> Result<(), PipelineError> {
-        self.encode(order.events, group)?;
-        group.waiting.push(order.done);
+        if let Some((events, waiting)) = order.begin(&mut self.trail) {
+            self.encode(events, group)?;
+            group.waiting.push(waiting);
+        }
         Ok(())
     }
 
@@ -240,9 +237,8 @@ impl Stage {
         self.patiently(runtime, commit)?;
         lock(&self.seen).insert(&ids, self.trail.acknowledged())?;
         self.reached.send_modify(|reached| reached.acknowledged = self.trail.acknowledged());
-        for done in group.waiting {
-            // Whoever asked may have been stopped meanwhile.
-            done.send(()).unwrap_or_default();
+        for waiting in group.waiting {
+            waiting.end(&mut self.trail);
         }
         Ok(())
     }

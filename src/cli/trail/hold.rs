@@ -10,7 +10,8 @@ use crate::pipeline;
 
 /// Forbid deleting anything of the trail, whatever `[trail]` says, or allow it again
 ///
-/// The trail records who said so and why. Not while `whodid run` works there: stop it, say it, start it.
+/// The trail records who said so and why. While `whodid run` works there it does this itself, if asked by
+/// the user that runs it, or by root.
 #[derive(Debug, clap::Args)]
 pub(super) struct Hold {
     switch: Switch,
