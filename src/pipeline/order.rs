@@ -5,45 +5,52 @@ use tokio::sync::oneshot;
 use crate::event::Event;
 use crate::trail::{TrailError, Writer};
 
-/// Before the events: makes them. An error is answered, and nothing is written.
+/// Before the events, of which it may make more. An error is answered, and nothing is written.
 type First = Box<dyn FnOnce(&mut Writer) -> Result<Vec<Event>, TrailError> + Send>;
 
 /// After they are durable.
 type Then = Box<dyn FnOnce(&mut Writer) -> Result<(), TrailError> + Send>;
 
+type Answer = oneshot::Sender<Result<(), TrailError>>;
 pub(super) type Done = oneshot::Receiver<Result<(), TrailError>>;
 
 pub(super) struct Order {
-    first: First,
-    then: Then,
-    done: oneshot::Sender<Result<(), TrailError>>,
+    pub(super) events: Vec<Event>,
+    work: Option<(First, Then)>,
+    pub(super) done: Answer,
 }
 
 /// An order whose events are on their way.
 pub(super) struct Waiting {
-    then: Then,
-    done: oneshot::Sender<Result<(), TrailError>>,
+    then: Option<Then>,
+    done: Answer,
 }
 
 impl Order {
+    /// Events, and nothing else.
+    pub(super) fn of(events: Vec<Event>) -> (Self, Done) {
+        let (done, is_done) = oneshot::channel();
+        (Self { events, work: None, done }, is_done)
+    }
+
+    /// Work that has to be told.
     pub(super) fn new(
         first: impl FnOnce(&mut Writer) -> Result<Vec<Event>, TrailError> + Send + 'static,
         then: impl FnOnce(&mut Writer) -> Result<(), TrailError> + Send + 'static,
     ) -> (Self, Done) {
-        let (done, is_done) = oneshot::channel();
-        (Self { first: Box::new(first), then: Box::new(then), done }, is_done)
-    }
-
-    /// Events, and nothing else.
-    pub(super) fn of(events: Vec<Event>) -> (Self, Done) {
-        Self::new(|_| Ok(events), |_| Ok(()))
+        let (order, done) = Self::of(Vec::new());
+        (Self { work: Some((Box::new(first), Box::new(then))), ..order }, done)
     }
 
     /// The events to write; none if that is the end of it.
     pub(super) fn begin(self, trail: &mut Writer) -> Option<(Vec<Event>, Waiting)> {
-        let Self { first, then, done } = self;
+        let Self { mut events, work, done } = self;
+        let Some((first, then)) = work else { return Some((events, Waiting { then: None, done })) };
         match first(trail) {
-            Ok(events) => Some((events, Waiting { then, done })),
+            Ok(more) => {
+                events.extend(more);
+                Some((events, Waiting { then: Some(then), done }))
+            }
             Err(error) => {
                 done.send(Err(error)).unwrap_or_default();
                 None
@@ -55,7 +62,8 @@ impl Order {
 impl Waiting {
     /// The events are durable.
     pub(super) fn end(self, trail: &mut Writer) {
+        let answer = self.then.map_or(Ok(()), |then| then(trail));
         // Whoever asked may have been stopped meanwhile.
-        self.done.send((self.then)(trail)).unwrap_or_default();
+        self.done.send(answer).unwrap_or_default();
     }
 }
