@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Mode;
+use super::agent::AgentError;
 use super::note::NoteError;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,10 @@ pub enum TrailError {
         "no room to write {path} ({source}): free some space; a writer at work goes on by itself, else start it again"
     )]
     Full { path: PathBuf, source: io::Error },
+
+    // Sign later: everything else goes on.
+    #[error("{0}; what is stored is safe, and is signed as soon as that is possible")]
+    Signer(AgentError),
 
     // Do not go on with this folder: a human decides.
     #[error("{path}: {damage}; this is not repaired, so that no change goes unseen: `whodid trail verify` tells more")]
@@ -94,7 +99,7 @@ pub enum Damage {
 impl TrailError {
     /// The same call may be made again, and nothing was lost.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. })
+        matches!(self, Self::Full { .. } | Self::Signer(_))
     }
 
     pub(super) fn missing(path: impl Into<PathBuf>) -> Self {
@@ -112,6 +117,14 @@ impl TrailError {
     /// After it nobody knows what is on disk, so it is never tried again.
     pub(super) fn sync(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Sync { path: path.into(), source }
+    }
+
+    /// Why something that goes to `path` could not be signed.
+    pub(super) fn signing(path: impl Into<PathBuf>, error: NoteError) -> Self {
+        match error {
+            NoteError::Agent(error) => Self::Signer(error),
+            error => Self::io(path, io::Error::other(error)),
+        }
     }
 
     /// Sorts an error of the system by what the caller can do about it.

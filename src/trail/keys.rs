@@ -10,14 +10,13 @@
 //! still knows what was signed later.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::TrailError;
 use super::checkpoint::Checkpoint;
 use super::layout::{FILE_MODE, Layout, read_small};
 use super::note::{SignerKey, VerifierKey};
 use super::origin::Origin;
+use super::{Signing, TrailError};
 use crate::durable;
 
 const SECRET_MODE: u32 = 0o600;
@@ -49,40 +48,29 @@ impl Places {
 }
 
 impl Keys {
-    /// Makes the keys of a new trail, and remembers that nothing is signed yet.
-    pub(super) fn make(folder: &Path, layout: &Layout, origin: &Origin) -> Result<Self, TrailError> {
+    /// Makes the keys of a new trail; one that the operator keeps elsewhere is taken as it is.
+    pub(super) fn make(folder: &Path, layout: &Layout, origin: &Origin, signing: &Signing) -> Result<Self, TrailError> {
         create_folder(folder, layout)?;
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| TrailError::io("/dev/urandom", error.into()))?;
         let places = Places::new(folder, origin.id());
-        let signer = SignerKey::from_seed(&origin.origin, &seed)
-            .map_err(|error| TrailError::Key { path: places.key.clone(), reason: error.to_string() })?;
+        let signer = match signing {
+            Signing::Own => {
+                let signer = random_key(&origin.origin, &places.key)?;
+                let secret = signer.to_secret_text().unwrap_or_default();
+                write(&places.key, &format!("{secret}\n"), SECRET_MODE)?;
+                signer
+            }
+            elsewhere => elsewhere.signer(&places.key, layout, origin)?,
+        };
         let this = Self { verifier: signer.verifier(), signer, last: places.last };
-        write(&places.key, &format!("{}\n", this.signer.to_secret_text()), SECRET_MODE)?;
         write(&places.vkey, &format!("{}\n", this.verifier), FILE_MODE)?;
         Ok(this)
     }
 
     /// Reads the keys of a trail that is there.
-    pub(super) fn load(folder: &Path, layout: &Layout, origin: &Origin) -> Result<Self, TrailError> {
-        let Places { key: path, last, .. } = Places::new(folder, origin.id());
-        let bad = |reason: String| TrailError::Key { path: path.clone(), reason };
-        let Some(text) = read_small(&path, BYTES_MAX)? else {
-            return Err(bad(format!(
-                "the key of the trail in {} is not there: bring it back, or begin a new trail in another data folder",
-                layout.data.display()
-            )));
-        };
-        let mode = fs::metadata(&path).map_err(|error| TrailError::io(&path, error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(bad(format!("others may read this key (mode {:04o}): `chmod 600` it", mode & 0o7777)));
-        }
-        let text = String::from_utf8(text).map_err(|_| bad("it is no text".to_owned()))?;
-        let signer = SignerKey::parse(text.trim_end_matches('\n')).map_err(|error| bad(error.to_string()))?;
-        match signer.name() == origin.origin {
-            true => Ok(Self { verifier: signer.verifier(), signer, last }),
-            false => Err(bad(format!("it is the key of {}, this trail is {}", signer.name(), origin.origin))),
-        }
+    pub(super) fn load(folder: &Path, layout: &Layout, origin: &Origin, signing: &Signing) -> Result<Self, TrailError> {
+        let Places { key, last, .. } = Places::new(folder, origin.id());
+        let signer = signing.signer(&key, layout, origin)?;
+        Ok(Self { verifier: signer.verifier(), signer, last })
     }
 
     /// What was signed last, as the second memory knows it.
@@ -111,14 +99,26 @@ pub(super) fn public_places(folder: &Path, origin: &Origin) -> (PathBuf, PathBuf
     (places.vkey, places.last)
 }
 
+fn random_key(name: &str, path: &Path) -> Result<SignerKey, TrailError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| TrailError::io("/dev/urandom", error.into()))?;
+    SignerKey::from_seed(name, &seed)
+        .map_err(|error| TrailError::Key { path: path.to_owned(), reason: error.to_string() })
+}
+
 fn create_folder(folder: &Path, layout: &Layout) -> Result<(), TrailError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let failed = |error| TrailError::io(folder, error);
     fs::DirBuilder::new().recursive(true).mode(SECRET_FOLDER_MODE).create(folder).map_err(failed)?;
+    not_in_data(folder, layout)
+}
+
+/// A copy of the data folder must hold no key.
+pub(super) fn not_in_data(path: &Path, layout: &Layout) -> Result<(), TrailError> {
     let real = |path: &Path| fs::canonicalize(path).map_err(|error| TrailError::io(path, error));
-    match real(folder)?.starts_with(real(&layout.data)?) {
+    match real(path)?.starts_with(real(&layout.data)?) {
         true => Err(TrailError::Key {
-            path: folder.to_owned(),
+            path: path.to_owned(),
             reason: "keys must not lie in the data folder: a copy of it would hold them".to_owned(),
         }),
         false => Ok(()),

@@ -10,6 +10,7 @@
 //! moved or repaired; a line is hashed as stored and never written anew.
 
 mod acknowledged;
+mod agent;
 mod blob;
 mod error;
 mod hold;
@@ -27,6 +28,7 @@ mod seal;
 mod sealed;
 mod seen;
 mod segment;
+mod signing;
 mod tiles;
 mod unrecorded;
 mod verify;
@@ -44,6 +46,7 @@ pub mod proof;
 pub mod tile;
 pub mod tree;
 
+pub use agent::AgentError;
 pub use error::{Damage, Holder, TrailError};
 pub use hold::HOLD_REASON_BYTES_MAX;
 pub use line::{BadLine, Line};
@@ -54,6 +57,7 @@ pub use prune::{Due, Keep, Pruner};
 pub use reader::{Lines, Reader, Stat};
 pub use seal::{Outcome, Sealer};
 pub use seen::Seen;
+pub use signing::Signing;
 pub use unrecorded::Recovered;
 pub use verify::{Against, Exit, Finding, Report, Signature, verify};
 pub use writer::{Open, Opened, Writer};

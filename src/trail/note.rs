@@ -18,6 +18,8 @@ use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature as Ed25519, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
+use super::agent::{Agent, AgentError};
+
 /// A text with its signatures, none of them checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -40,10 +42,15 @@ pub struct VerifierKey {
     key: VerifyingKey,
 }
 
-/// The private key of a named signer. Never printed.
+/// The private key of a named signer, or the agent that holds it. Never printed.
 pub struct SignerKey {
     name: String,
-    key: SigningKey,
+    secret: Secret,
+}
+
+enum Secret {
+    Here(SigningKey),
+    Agent(Agent),
 }
 
 /// Why a note or a key cannot be read or believed.
@@ -58,6 +65,9 @@ pub enum NoteError {
     Unsigned(String),
     #[error("the signature of {0} is wrong")]
     Wrong(String),
+    /// Nothing is wrong with the text: it may be signed later.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
 }
 
 /// Ed25519 over the text of the note.
@@ -74,15 +84,16 @@ impl Note {
     pub fn sign(text: String, key: &SignerKey) -> Result<Self, NoteError> {
         check_text(&text)?;
         let mut note = Self { text, signatures: Vec::new() };
-        note.add_signature(key);
+        note.add_signature(key)?;
         Ok(note)
     }
 
-    /// One more key vouches for the text.
-    pub fn add_signature(&mut self, key: &SignerKey) {
+    /// One more key vouches for the text. Fails only where an agent holds the key.
+    pub fn add_signature(&mut self, key: &SignerKey) -> Result<(), NoteError> {
         let public = key.verifier();
-        let bytes = key.key.sign(self.text.as_bytes()).to_bytes().to_vec();
+        let bytes = key.signature(self.text.as_bytes())?.to_vec();
         self.signatures.push(Signature { key_id: public.id(), name: public.name, bytes });
+        Ok(())
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
@@ -184,10 +195,19 @@ impl fmt::Display for VerifierKey {
 impl SignerKey {
     /// The key of a name from 32 secret random bytes.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        Self::new(name, Secret::Here(SigningKey::from_bytes(seed)))
+    }
+
+    /// The key of a name that an agent holds.
+    pub fn of_agent(name: &str, agent: Agent) -> Result<Self, NoteError> {
+        Self::new(name, Secret::Agent(agent))
+    }
+
+    fn new(name: &str, secret: Secret) -> Result<Self, NoteError> {
         if !is_key_name(name) {
             return Err(NoteError::BadKey("its name is empty or holds a space or a plus sign"));
         }
-        Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
+        Ok(Self { name: name.to_owned(), secret })
     }
 
     pub fn parse(text: &str) -> Result<Self, NoteError> {
@@ -202,18 +222,35 @@ impl SignerKey {
         Ok(this)
     }
 
+    /// The same key under another name, which makes it another signer.
+    pub fn renamed(self, name: &str) -> Result<Self, NoteError> {
+        Self::new(name, self.secret)
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
 
     pub fn verifier(&self) -> VerifierKey {
-        VerifierKey { name: self.name.clone(), key: self.key.verifying_key() }
+        let key = match &self.secret {
+            Secret::Here(key) => key.verifying_key(),
+            Secret::Agent(agent) => *agent.key(),
+        };
+        VerifierKey { name: self.name.clone(), key }
     }
 
-    /// The private form, for the one file that holds it.
-    pub fn to_secret_text(&self) -> String {
-        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
-        format!("{PRIVATE}{}+{}+{}", self.name, HEXLOWER.encode(&self.verifier().id()), BASE64.encode(&key))
+    fn signature(&self, text: &[u8]) -> Result<[u8; 64], AgentError> {
+        match &self.secret {
+            Secret::Here(key) => Ok(key.sign(text).to_bytes()),
+            Secret::Agent(agent) => agent.sign(text),
+        }
+    }
+
+    /// The private form, for the one file that holds it; none of a key that an agent holds.
+    pub fn to_secret_text(&self) -> Option<String> {
+        let Secret::Here(key) = &self.secret else { return None };
+        let bytes = [&[ED25519], key.as_bytes().as_slice()].concat();
+        Some(format!("{PRIVATE}{}+{}+{}", self.name, HEXLOWER.encode(&self.verifier().id()), BASE64.encode(&bytes)))
     }
 }
 
@@ -269,7 +306,7 @@ mod tests {
     fn keys_are_read_and_written_as_published() {
         assert_eq!(key().verifier().to_string(), VKEY);
         assert_eq!(VerifierKey::parse(VKEY).map(|key| key.to_string()).as_deref(), Ok(VKEY));
-        let again = SignerKey::parse(&key().to_secret_text()).expect("our own form");
+        let again = SignerKey::parse(&key().to_secret_text().expect("it is here")).expect("our own form");
         assert_eq!(again.verifier(), key().verifier());
         assert!(!format!("{:?}", key()).contains(&BASE64.encode(&seed())));
     }

@@ -46,7 +46,7 @@ mod tests {
         let key = SignerKey::from_seed("org/host/trail", &[7; 32]).expect("a good name");
         let other = SignerKey::from_seed("org/host/other", &[8; 32]).expect("a good name");
         let mut note = Note::sign(text.to_owned(), &key).expect("a good text");
-        note.add_signature(&other);
+        note.add_signature(&other).expect("no agent");
         note.to_string()
     }
 

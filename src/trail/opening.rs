@@ -23,7 +23,7 @@ use super::tile::{self, Edge};
 use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
 use super::unrecorded::Recovered;
-use super::writer::{Open, Opened, Tail, Writer, write_checkpoint};
+use super::writer::{Open, Opened, Tail, Writer, keep_checkpoint};
 use super::{TrailError, checkpoint, pruned, seal, unrecorded};
 use crate::durable;
 use crate::event::Event;
@@ -38,7 +38,7 @@ impl Writer {
         layout.create_folders()?;
         let (origin, keys) = match Origin::read(&layout)? {
             Some(origin) => {
-                let keys = Keys::load(&open.keys, &layout, &origin)?;
+                let keys = Keys::load(&open.keys, &layout, &origin, &open.signing)?;
                 if let Some(Err(error)) = Origin::verify(&layout, &keys.verifier)? {
                     return Err(TrailError::damaged(layout.origin(), Damage::Note(error)));
                 }
@@ -96,9 +96,10 @@ fn make(layout: &Layout, open: &Open) -> Result<(Origin, Keys), TrailError> {
         return Err(TrailError::damaged(path, Damage::Malformed("it holds entries of a trail whose `origin` is gone")));
     }
     let origin = Origin::make(open)?;
-    let keys = Keys::make(&open.keys, layout, &origin)?;
+    let keys = Keys::make(&open.keys, layout, &origin, &open.signing)?;
     let nothing = Checkpoint { origin: origin.origin.clone(), size: 0, root: tree::empty() };
-    write_checkpoint(layout, &keys, &nothing)?;
+    let signed = nothing.sign(&keys.signer).map_err(|error| TrailError::signing(layout.checkpoint(), error))?;
+    keep_checkpoint(layout, &keys, &signed)?;
     Tail::create(layout, 0, &[])?;
     origin.write(layout, &keys.signer)?;
     Ok((origin, keys))

@@ -11,7 +11,6 @@
 //! never a rollback of an old one.
 
 use std::fmt;
-use std::io;
 
 use data_encoding::BASE32_NOPAD;
 
@@ -106,7 +105,7 @@ impl Origin {
     pub(super) fn write(&self, layout: &Layout, key: &SignerKey) -> Result<(), TrailError> {
         let path = layout.origin();
         let failed = |error| TrailError::io(&path, error);
-        let note = Note::sign(self.to_string(), key).map_err(|error| failed(io::Error::other(error)))?;
+        let note = Note::sign(self.to_string(), key).map_err(|error| TrailError::signing(&path, error))?;
         durable::replace(&path, note.to_string().as_bytes(), FILE_MODE).map_err(failed)
     }
 

@@ -8,7 +8,7 @@
 //! after an error that leaves the disk unknown nothing is written any more.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use super::tile::{self, Edge, Tile};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
 use super::unrecorded::Recovered;
-use super::{Line, Mode, TrailError, blob, unrecorded};
+use super::{Line, Mode, Signing, TrailError, blob, unrecorded};
 use crate::durable;
 use crate::event::{Oversized, Stamp};
 
@@ -43,6 +43,8 @@ pub struct Open {
     pub command: String,
     /// Where a segment ends; [`Writer::SEGMENT_BYTES`] but in tests.
     pub segment_bytes: u64,
+    /// Who signs.
+    pub signing: Signing,
 }
 
 /// What was found when a trail was opened.
@@ -121,6 +123,7 @@ impl Open {
             now,
             command: "whodid".to_owned(),
             segment_bytes: Writer::SEGMENT_BYTES,
+            signing: Signing::default(),
         }
     }
 }
@@ -286,9 +289,18 @@ impl Writer {
         let edge = self.edge.partial().filter(|(tile, _)| !covered.contains(tile));
         let edge = edge.map(|(tile, hashes)| (tile, tile::to_bytes(hashes)));
         let tiles: Vec<Filled> = self.full.iter().cloned().chain(edge).collect();
-        self.tiles.write(&tiles)?;
         let checkpoint = Checkpoint { origin: self.origin().to_owned(), size, root: self.edge.root() };
-        write_checkpoint(&self.layout, &self.keys, &checkpoint)?;
+        let signed = match checkpoint.sign(&self.keys.signer) {
+            Ok(signed) => signed,
+            Err(error) => {
+                // Who signs may be away for long: what would wait for it in memory is written.
+                self.tiles.write(&self.full)?;
+                self.full.clear();
+                return Err(TrailError::signing(self.layout.checkpoint(), error));
+            }
+        };
+        self.tiles.write(&tiles)?;
+        keep_checkpoint(&self.layout, &self.keys, &signed)?;
         self.tiles.drop_outgrown(self.signed, size);
         self.full.clear();
         self.signed = size;
@@ -306,12 +318,11 @@ impl Writer {
     }
 }
 
-/// The checkpoint, then the second memory of it.
-pub(super) fn write_checkpoint(layout: &Layout, keys: &Keys, checkpoint: &Checkpoint) -> Result<(), TrailError> {
+/// The signed checkpoint, then the second memory of it.
+pub(super) fn keep_checkpoint(layout: &Layout, keys: &Keys, signed: &str) -> Result<(), TrailError> {
     let path = layout.checkpoint();
-    let signed = checkpoint.sign(&keys.signer).map_err(|error| TrailError::io(&path, io::Error::other(error)))?;
     durable::replace(&path, signed.as_bytes(), FILE_MODE).map_err(|error| TrailError::io(path, error))?;
-    keys.remember(&signed)
+    keys.remember(signed)
 }
 
 impl Tail {
