@@ -39,6 +39,9 @@ pub mod check;
 /// States, changes of state, and telling people.
 pub mod alert;
 
+/// The newest checkpoint, left where nobody here can take it back.
+pub mod anchor;
+
 /// The wiring of all of it, and the order of shutdown.
 pub mod pipeline;
 

@@ -1,6 +1,7 @@
 //! All integration tests in one binary: each further one costs a link and its disk space.
 
 mod agreement;
+mod anchors;
 mod cloudtrail_data;
 mod collect;
 mod config;

@@ -23,19 +23,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("index", &["event", "durable", "query", "trail"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
+    // Of the trail only what reads it.
+    ("anchor", &["event", "clock", "durable", "config", "trail"]),
 ];
 
 /// The only rooms that may use a crate, or a part of the standard library.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("tantivy", &["index"]),
-    ("aws_config", &["collect"]),
-    ("aws_sdk_s3", &["collect"]),
+    ("aws_config", &["collect", "anchor"]),
+    ("aws_sdk_s3", &["collect", "anchor"]),
     ("inotify", &["collect"]),
     ("reqwest", &["alert"]),
     ("ed25519_dalek", &["trail"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["collect", "alert", "pipeline", "cli", "main"]),
-    ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "pipeline", "cli"]),
+    ("tokio", &["collect", "alert", "anchor", "pipeline", "cli", "main"]),
+    ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "pipeline", "cli"]),
 ];
 
 /// Saved queries that are for searching and evidence, and have no alert on purpose.

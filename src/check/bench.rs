@@ -171,6 +171,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         queries: BTreeMap::from([(alert.query.clone(), saved(&alert.query, query))]),
         alerts: BTreeMap::from([(alert.id.clone(), alert)]),
         channels: log_channel(),
+        anchors: Vec::new(),
         keep: crate::config::Keep::default(),
         stale_after: minutes(5),
         files: Vec::new(),

@@ -5,7 +5,8 @@
 //! ```json
 //! {"v":1,"alive":"2026-11-20T12:00:00Z","replay":false,"acknowledged":1841,"indexed":1841,
 //!  "sources":[{"name":"auth","kind":"auth","state":"ok"},
-//!             {"name":"aws","kind":"cloudtrail","state":"failing","since":"…","reason":"…"}]}
+//!             {"name":"aws","kind":"cloudtrail","state":"failing","since":"…","reason":"…"}],
+//!  "anchors":[{"name":"vault","kind":"file","to":"/mnt/vault/web-1","size":1841,"at":"…"}]}
 //! ```
 
 use std::ops::Bound;
@@ -36,6 +37,32 @@ pub struct Status {
     /// How many of them the index has.
     pub indexed: u64,
     pub sources: Vec<Source>,
+    /// Where checkpoints are left; that one fails says nothing about events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<Anchor>,
+}
+
+/// One configured anchor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    pub name: String,
+    pub kind: String,
+    pub to: String,
+    /// How many entries the checkpoint covered that was taken last, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Stamp>,
+    /// Since when it takes none, how often that was tried, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<Failing>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    pub since: Stamp,
+    pub count: u64,
+    pub error: String,
 }
 
 /// One configured source.

@@ -208,6 +208,7 @@ fn status(health: Health) -> Status {
             source("auth", Family::Auth, health, reason),
             source("logins", Family::Wtmp, Health::Failing, Some("gone".into())),
         ],
+        anchors: Vec::new(),
     }
 }
 

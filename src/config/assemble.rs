@@ -63,6 +63,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         queries,
         alerts,
         channels: settings.channels,
+        anchors: settings.anchors,
         keep: settings.keep,
         stale_after: settings.stale_after,
         files: found.files,

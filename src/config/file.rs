@@ -8,11 +8,12 @@ use crate::clock::Clock;
 use crate::event::Family;
 
 use super::alert::Channel;
+use super::anchor::Anchor;
 use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, channel, settings};
+use super::{Keep, anchor, channel, settings};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -24,6 +25,7 @@ pub(super) struct Settings {
     pub(super) sources: Vec<Source>,
     pub(super) keep: Keep,
     pub(super) stale_after: Duration,
+    pub(super) anchors: Vec<Anchor>,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) disabled: Vec<At<String>>,
     /// Whom alerts tell that do not say whom.
@@ -54,6 +56,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         sources: read_sources(&mut top, clock, folder, machine),
         keep: Keep::default(),
         stale_after: Duration::ZERO,
+        anchors: anchor::read_all(&mut top, folder),
         channels: channel::read_all(&mut top),
         disabled: Vec::new(),
         notify: Vec::new(),
@@ -219,29 +222,32 @@ fn read_s3(mut s3: Section<'_, '_>, family: Option<Family>) -> Option<source::Fr
         s3.report("only CloudTrail objects are read from S3", "set type = \"cloudtrail\", or use `paths`");
     }
     let bucket = s3.required(&settings::s3::BUCKET);
-    if let Some(bucket) = bucket.as_deref().filter(|bucket| bucket.is_empty() || bucket.contains(['/', ':'])) {
-        s3.report_key(
-            "bucket",
-            format!("`bucket`: \"{bucket}\" is no bucket's name"),
-            "the name alone; a path goes to `prefix`",
-        );
-    }
     let endpoint = s3.optional(&settings::s3::ENDPOINT);
-    if let Some(endpoint) =
-        endpoint.as_deref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://"))
-    {
-        s3.report_key(
-            "endpoint",
-            format!("`endpoint`: \"{endpoint}\" is no address"),
-            "such as \"https://s3.example.org\"",
-        );
-    }
+    check_bucket(&s3, bucket.as_deref(), endpoint.as_deref());
     let prefix = s3.or_default(&settings::s3::PREFIX);
     let region = s3.optional(&settings::s3::REGION);
     let path_style = s3.or_default(&settings::s3::PATH_STYLE);
     let poll = s3.or_default(&settings::s3::POLL);
     s3.finish();
     Some(source::From::S3 { bucket: bucket?, prefix: prefix?, region, endpoint, path_style: path_style?, poll: poll? })
+}
+
+/// What S3 could never find.
+pub(super) fn check_bucket(section: &Section<'_, '_>, bucket: Option<&str>, endpoint: Option<&str>) {
+    if let Some(bucket) = bucket.filter(|bucket| bucket.is_empty() || bucket.contains(['/', ':'])) {
+        section.report_key(
+            "bucket",
+            format!("`bucket`: \"{bucket}\" is no bucket's name"),
+            "the name alone; a path goes to `prefix`",
+        );
+    }
+    if let Some(endpoint) = endpoint.filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        section.report_key(
+            "endpoint",
+            format!("`endpoint`: \"{endpoint}\" is no address"),
+            "such as \"https://s3.example.org\"",
+        );
+    }
 }
 
 /// What makes sense alone but not beside the sources before it.
@@ -258,7 +264,7 @@ fn check_against(section: &Section<'_, '_>, source: &Source, before: &[Source]) 
 }
 
 /// `path` below `folder` unless it is absolute, without `name/..` where `name` is no symbolic link.
-fn join(folder: &Path, path: &Path) -> PathBuf {
+pub(super) fn join(folder: &Path, path: &Path) -> PathBuf {
     let mut joined = PathBuf::new();
     for component in folder.join(path).components() {
         let is_plain = matches!(joined.components().next_back(), Some(Component::Normal(_))) && !joined.is_symlink();

@@ -10,6 +10,7 @@
 
 pub mod alert;
 mod alert_file;
+pub mod anchor;
 mod assemble;
 mod channel;
 mod definitions;
@@ -25,6 +26,7 @@ mod settings;
 pub mod source;
 
 pub use alert::{Alert, Channel};
+pub use anchor::Anchor;
 pub use definitions::Kind;
 pub use machine::Machine;
 pub use problem::{Problem, Problems};
@@ -57,6 +59,7 @@ pub struct Config {
     /// Those that are not disabled.
     pub alerts: BTreeMap<String, Alert>,
     pub channels: BTreeMap<String, Channel>,
+    pub anchors: Vec<Anchor>,
     /// How much of the trail is kept.
     pub keep: Keep,
     /// A check is UNKNOWN when the writer was not heard of for this long.

@@ -8,16 +8,16 @@ use std::time::Duration;
 use crate::event::{Family, Stamp};
 use crate::sources::zone::Zone;
 
-use super::channel;
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
+use super::{anchor, channel};
 
 pub(super) static TOP: Table = Table {
     name: "",
     shape: Shape::One,
     doc: "",
     keys: &[&DATA.declaration, &KEYS.declaration, &ORG.declaration, &HOST.declaration],
-    tables: &[&REPLAY, &SOURCE, &TRAIL, &CHECK, &ALERTS, &channel::NOTIFY],
+    tables: &[&REPLAY, &SOURCE, &TRAIL, &anchor::ANCHOR, &CHECK, &ALERTS, &channel::NOTIFY],
 };
 
 pub(super) static DATA: Key<PathBuf> = Key::optional(

@@ -29,6 +29,11 @@ pub mod action {
     pub const ALERT_CHANGED: &str = "alert.changed";
     /// What is known of an alert, said again at the beginning of a segment.
     pub const ALERT_RESTATED: &str = "alert.restated";
+    /// An anchor did not take a checkpoint: the first time, and once an hour while it lasts.
+    pub const ANCHOR_FAILED: &str = "anchor.failed";
+    pub const ANCHOR_BACK: &str = "anchor.back";
+    /// That an anchor is failing, said again at the beginning of a segment.
+    pub const ANCHOR_RESTATED: &str = "anchor.restated";
     pub const NOTIFY_SENT: &str = "notify.sent";
     pub const NOTIFY_FAILED: &str = "notify.failed";
 }

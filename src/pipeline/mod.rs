@@ -4,11 +4,14 @@
 //! [`crate::collect`]), the writer ([`writer`], the only one that appends), the index ([`follow`], which
 //! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
 //! the writer). When a later part fails the earlier ones go on; when the writer fails all stop. A fifth
-//! ([`seal`]) compresses what the writer has left behind, and deletes what need not be kept ([`retention`]).
+//! ([`seal`]) compresses what the writer has left behind, and deletes what need not be kept ([`retention`]);
+//! a sixth ([`anchoring`]) carries signed checkpoints away.
 //!
 //! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
-//! last own event is written; the trail is signed; the index catches up; the status is written.
+//! last own event is written; the trail is signed; the index catches up; the last checkpoint is left at the
+//! anchors; the status is written.
 
+mod anchoring;
 mod door;
 mod encode;
 mod follow;
@@ -32,6 +35,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::warn;
 
 use crate::alert::Memory;
+use crate::anchor::{self, Standings};
 use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summary};
 use crate::config::{Config, Source};
 use crate::event::EventId;
@@ -39,6 +43,7 @@ use crate::index::IndexError;
 use crate::sources;
 use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
 
+use anchoring::{Anchoring, With};
 use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
@@ -73,6 +78,8 @@ pub struct Report {
     pub watched: Watched,
     /// Whether the index has all of it.
     pub indexed: Result<(), IndexError>,
+    /// What every anchor has.
+    pub anchors: Standings,
 }
 
 /// Why the program stopped.
@@ -101,13 +108,25 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
     })?;
     let reader = Arc::new(Reader::open(&config.data)?);
-    let (positions, in_force, alerts) = remembered(&reader)?;
+    let (positions, in_force, alerts, mut anchors) = remembered(&reader)?;
+    anchors.keep(&config.anchors);
     let seen = Arc::new(Mutex::new(Seen::open(&config.data, &reader)?));
 
     let (batch_tx, batches) = mpsc::channel(CHANNEL_BATCHES);
     let (order_tx, orders) = mpsc::channel(1);
     let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
+    let (signed_tx, signed) = signal::channel(opened.signed);
+    let anchoring = Anchoring::start(With {
+        config: &config,
+        trail: &reader,
+        memory: &anchors,
+        orders: order_tx.clone(),
+        signed,
+        reached: reached.clone(),
+        shutdown: shutdown.clone(),
+        mode,
+    });
     let sealing = Sealing {
         sealer: trail.sealer(),
         retention: Retention {
@@ -129,9 +148,11 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         seen: Arc::clone(&seen),
         positions: positions.clone(),
         alerts: alerts.clone(),
+        anchors,
         opening: Opening::new(&config, mode, &opened, &in_force),
         clock: config.clock,
         reached: reached_tx,
+        signed: signed_tx,
         shutdown: shutdown.clone(),
         added: Added::default(),
     };
@@ -144,7 +165,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         indexed: indexed_tx,
     };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
-    let reporter = Reporter::new(&config, &sources, mode, Arc::clone(&progress));
+    let reporter = Reporter::new(&config, &sources, mode, Arc::clone(&progress), anchoring.standings());
     let (end_reports, ended) = oneshot::channel();
     let reporting = tokio::spawn(reporter.keep_reporting(reached.clone(), indexed.clone(), ended));
 
@@ -186,10 +207,11 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         Some(follower) => join(follower, "index").await?,
         None => Ok(()),
     };
+    let anchors = anchoring.finish().await;
     drop(end_reports);
     join_task(reporting.await, "reporter")?;
     let size = reached.borrow().acknowledged;
-    Ok(Report { read: join_task(read, "collector")?, added: added?, size, watched, indexed })
+    Ok(Report { read: join_task(read, "collector")?, added: added?, size, watched, indexed, anchors })
 }
 
 /// Collecting stops when it is time to, and when the writer has ended: a collector that has nothing to send
@@ -222,15 +244,17 @@ async fn watch_while(
 }
 
 /// What the trail says that every start must know, from the beginning of its newest segment.
-fn remembered(trail: &Reader) -> Result<(Positions, InForce, Memory), TrailError> {
-    let (mut positions, mut in_force, mut alerts) = (Positions::new(), InForce::default(), Memory::default());
+fn remembered(trail: &Reader) -> Result<(Positions, InForce, Memory, anchor::Memory), TrailError> {
+    let (mut positions, mut in_force) = (Positions::new(), InForce::default());
+    let (mut alerts, mut anchors) = (Memory::default(), anchor::Memory::default());
     let mut lines = trail.lines(trail.newest_segment()?)?;
     while let Some((_, line)) = lines.next()? {
         positions.fold_line(line);
         in_force.fold_line(line);
         alerts.fold_line(line);
+        anchors.fold_line(line);
     }
-    Ok((positions, in_force, alerts))
+    Ok((positions, in_force, alerts, anchors))
 }
 
 /// Whether an event is in the trail. Where that cannot be known it is taken for new: the writer asks again,

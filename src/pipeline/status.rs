@@ -10,7 +10,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::check::status::{FILE_NAME, Health, Source, Status, VERSION};
+use crate::anchor::{self, Standings};
+use crate::check::status::{self, FILE_NAME, Health, Source, Status, VERSION};
 use crate::clock::Clock;
 use crate::collect::{Mode, Progress, SourceState};
 use crate::config::{self, Config};
@@ -28,6 +29,7 @@ pub(super) struct Reporter {
     clock: Clock,
     of: Of,
     progress: Arc<Progress>,
+    anchors: watch::Receiver<Standings>,
     /// Since when each source has not been well.
     since: BTreeMap<String, Stamp>,
     is_failing: bool,
@@ -46,13 +48,19 @@ const FULL: &str = "cannot be stored: the disk is full";
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Reporter {
-    pub(super) fn new(config: &Config, sources: &[config::Source], mode: Mode, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        sources: &[config::Source],
+        mode: Mode,
+        progress: Arc<Progress>,
+        anchors: watch::Receiver<Standings>,
+    ) -> Self {
         let path = config.data.join(FILE_NAME);
         let of = match mode {
             Mode::Once | Mode::Follow => Of::Sources(sources.to_vec()),
             Mode::Ingest => Of::Earlier(fs::read(&path).ok().and_then(|bytes| Status::parse(&bytes))),
         };
-        Self { path, clock: config.clock, of, progress, since: BTreeMap::new(), is_failing: false }
+        Self { path, clock: config.clock, of, progress, anchors, since: BTreeMap::new(), is_failing: false }
     }
 
     /// Reports until it is told that all has ended, and once more then.
@@ -92,8 +100,9 @@ impl Reporter {
             Of::Earlier(None) => (now, Vec::new()),
         };
         let replay = self.clock.is_replay();
+        let anchors = self.anchors.borrow().iter().map(|(name, standing)| self::anchor(name, standing)).collect();
         let (acknowledged, indexed) = (reached.acknowledged, indexed.complete_to);
-        let status = Status { v: VERSION, alive, replay, acknowledged, indexed, sources };
+        let status = Status { v: VERSION, alive, replay, acknowledged, indexed, sources, anchors };
         let written = durable::swap(&self.path, &status.to_bytes(), MODE);
         if let (Err(error), false) = (&written, self.is_failing) {
             warn!(path = %self.path.display(), %error, "The status cannot be written; checks will be UNKNOWN.");
@@ -116,6 +125,12 @@ fn source(
         _ => Some(*since.entry(source.name.clone()).or_insert(now)),
     };
     Source { name: source.name.clone(), kind: source.family, state: health, since, reason }
+}
+
+fn anchor(name: &str, standing: &anchor::Standing) -> status::Anchor {
+    let anchor::Standing { kind, to, size, at, failing, .. } = standing.clone();
+    let failing = failing.map(|anchor::Failing { since, count, error, .. }| status::Failing { since, count, error });
+    status::Anchor { name: name.to_owned(), kind, to, size, at, failing }
 }
 
 fn health(state: Option<&SourceState>) -> (Health, Option<String>) {

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::alert::Memory;
+use crate::anchor;
 use crate::clock::Clock;
 use crate::collect::{Batch, Positions};
 use crate::event::{Event, EventId, Family};
@@ -72,11 +73,14 @@ pub(super) struct Stage {
     pub(super) seen: Arc<Mutex<Seen>>,
     pub(super) positions: Positions,
     pub(super) alerts: Memory,
+    pub(super) anchors: anchor::Memory,
     pub(super) opening: Opening,
     /// When the newest segment began, in UTC.
     pub(super) day: NaiveDate,
     pub(super) clock: Clock,
     pub(super) reached: watch::Sender<Reached>,
+    /// How many entries are signed, for those who carry checkpoints away.
+    pub(super) signed: watch::Sender<u64>,
     pub(super) shutdown: watch::Receiver<bool>,
     pub(super) added: Added,
 }
@@ -120,7 +124,14 @@ pub(super) fn run(mut stage: Stage, mut input: Input, runtime: &Handle) -> Resul
         match runtime.block_on(input.next(sign_at, stage.is_drained())) {
             Arrived::Batch(batch) => stage.take(batch, &mut group)?,
             Arrived::Order(order) => stage.obey(order, &mut group)?,
-            Arrived::Drained => stage.reached.send_modify(|reached| reached.drained = true),
+            Arrived::Drained => {
+                // What fails to be carried away can still be told before the run ends.
+                if stage.signed.receiver_count() > 0 {
+                    stage.sign(runtime)?;
+                    sign_at = None;
+                }
+                stage.reached.send_modify(|reached| reached.drained = true);
+            }
             Arrived::SignatureDue => {
                 stage.sign(runtime)?;
                 sign_at = None;
@@ -210,6 +221,7 @@ impl Stage {
             }
             self.positions.fold(event);
             self.alerts.fold(event);
+            self.anchors.fold(event);
         }
         let lines = encode::lines(events)?;
         group.bytes += lines.iter().map(Line::stored_bytes).sum::<usize>();
@@ -254,6 +266,7 @@ impl Stage {
         let mut events = self.positions.position_events(now);
         events.extend(self.opening.in_force(now));
         events.extend(self.alerts.restated(now));
+        events.extend(self.anchors.restated(now));
         let mut group = Group::default();
         self.encode(events, &mut group)?;
         self.store(group, runtime, Writer::begin_segment)?;
@@ -287,6 +300,8 @@ impl Stage {
                         info!("There is room again.");
                         self.reached.send_modify(|reached| reached.is_full = false);
                     }
+                    let signed = self.trail.signed();
+                    self.signed.send_if_modified(|before| std::mem::replace(before, signed) != signed);
                     return Ok(done?);
                 }
             }

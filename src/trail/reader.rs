@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::checkpoint::{self, Checkpoint};
 use super::error::Damage;
 use super::layout::{self, Layout};
+use super::note::Note;
 use super::origin::Origin;
 use super::pruned::{self, Pruned};
 use super::segment::{self, Cursor, Segment, Step};
@@ -203,11 +204,15 @@ impl Reader {
         keys::public_places(keys, &self.origin)
     }
 
-    fn checkpoint(&self) -> Result<Checkpoint, TrailError> {
+    /// The signed checkpoint as it lies there, and its note; who signed it is not checked.
+    pub fn checkpoint_note(&self) -> Result<(Checkpoint, Note), TrailError> {
         let path = self.layout.checkpoint();
         let bytes = layout::read_small(&path, checkpoint::BYTES_MAX)?.ok_or_else(|| TrailError::missing(&path))?;
-        let parsed = Checkpoint::parse_note(&bytes).map_err(|error| TrailError::damaged(path, Damage::Note(error)))?;
-        Ok(parsed.0)
+        Checkpoint::parse_note(&bytes).map_err(|error| TrailError::damaged(path, Damage::Note(error)))
+    }
+
+    fn checkpoint(&self) -> Result<Checkpoint, TrailError> {
+        Ok(self.checkpoint_note()?.0)
     }
 
     fn decode(&self, seq: u64, line: &[u8]) -> Result<Event, TrailError> {

@@ -20,10 +20,12 @@ fn stage(folder: &std::path::Path, shutdown: watch::Receiver<bool>) -> (Stage, w
         seen: Arc::new(Mutex::new(seen)),
         positions: Positions::new(),
         alerts: Memory::default(),
+        anchors: anchor::Memory::default(),
         opening: Opening::new(&config, crate::collect::Mode::Once, &opened, &InForce::default()),
         day: config.clock.now().day(),
         clock: config.clock,
         reached: tx,
+        signed: watch::Sender::new(0),
         shutdown,
         added: Added::default(),
     };
