@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Opened anew for each checkpoint, only to append (`chattr +a` allows that) and made durable with
-//! `fdatasync`. What a crash left half written is closed by an empty line and stays. Several trails may share one file.
+//! `fdatasync`. What a crash left half written is ended by `!` and an empty line, and stays. Several trails may share one file.
 //!
 //! A file on a mount that went away would be made anew beneath it: so it is made only as long as nothing was ever
 //! left there. File systems can hang for ever, so a thread of its own works on it, and nobody waits for that.
@@ -25,6 +25,9 @@ const MODE: u32 = 0o640;
 
 /// A checkpoint with its signatures is shorter.
 const TAIL_BYTES: u64 = 16_384;
+
+/// Ends what was torn, so that it is no signature by chance, and never was a note.
+const TORN: &str = "!\n\n";
 
 #[derive(Debug)]
 pub(super) struct AnchorFile {
@@ -97,7 +100,7 @@ impl Ledger {
         }
         let tail = tail(&file, length).map_err(failed)?;
         if !tail.ends_with(note.as_bytes()) {
-            let text = format!("{}{note}", if tail.is_empty() || tail.ends_with(b"\n") { "" } else { "\n\n" });
+            let text = format!("{}{note}", if tail.is_empty() || tail.ends_with(b"\n") { "" } else { TORN });
             // In one write, so that those who share the file do not come between.
             file.write_all(text.as_bytes()).map_err(failed)?;
         }
@@ -146,3 +149,6 @@ fn tail(file: &File, length: u64) -> io::Result<Vec<u8>> {
     file.read_exact_at(&mut tail, from)?;
     Ok(tail)
 }
+
+#[cfg(test)]
+mod tests;

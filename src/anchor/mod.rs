@@ -12,14 +12,21 @@
 
 mod file;
 mod memory;
+#[cfg(feature = "aws")]
+mod s3;
 mod standing;
+mod syslog;
 mod worker;
+
+#[cfg(test)]
+mod bench;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
 use crate::config::anchor::To;
+use crate::event::Stamp;
 use crate::trail::checkpoint::Checkpoint;
 
 pub use memory::Memory;
@@ -27,6 +34,9 @@ pub use standing::{Failing, Standing, Standings};
 pub use worker::{LAST_MAX, Worker};
 
 use file::AnchorFile;
+#[cfg(feature = "aws")]
+use s3::Store;
+use syslog::SyslogServer;
 
 /// A signed checkpoint on its way.
 #[derive(Debug, Clone)]
@@ -34,6 +44,8 @@ pub struct Signed {
     pub checkpoint: Checkpoint,
     /// The note as it lies in the trail, with all its signatures.
     pub note: Arc<str>,
+    /// When it is sent.
+    pub at: Stamp,
 }
 
 /// Why an anchor did not take a checkpoint. All of these are tried again: what is wrong may be mended elsewhere.
@@ -52,8 +64,30 @@ pub enum AnchorError {
     Gone,
     #[error("it was cut from {before} bytes to {now}: somebody removed checkpoints")]
     Cut { before: u64, now: u64 },
+    #[error("it took the message, but did not end the connection within {} s", .0.as_secs())]
+    NotClosed(Duration),
+    #[error("{0} is there already with another checkpoint: somebody else wrote there, or signs in this trail's name")]
+    Other(String),
+    #[error("{0} is there already, and may not be read to see whether it is the same: allow s3:GetObject")]
+    Unreadable(String),
+    #[error("access is denied ({0}): allow s3:PutObject on its objects, with Object Lock s3:PutObjectRetention too")]
+    Denied(String),
+    #[error("the bucket does not exist: correct its name or the endpoint")]
+    NoBucket,
+    #[error("the bucket lies in another region: set `region` to that")]
+    WrongRegion,
+    #[error("no AWS region is known: set `region`")]
+    NoRegion,
+    #[error("no AWS credentials were found: give them as for the AWS CLI (environment, ~/.aws, or the machine's role)")]
+    NoCredentials,
+    #[error("answered {code}: {message}")]
+    Answered { code: String, message: String },
+    #[error("this whodid was built without S3: build it with the feature `aws`")]
+    NotBuilt,
     #[error("the checkpoint of the trail cannot be read: {0}")]
     Trail(String),
+    #[error("the checkpoint of the trail cannot be written as one line")]
+    NoLine,
 }
 
 /// What was found out without leaving anything there.
@@ -69,6 +103,11 @@ pub enum Probe {
 #[derive(Debug)]
 enum Place {
     File(AnchorFile),
+    #[cfg(feature = "aws")]
+    S3(Store),
+    Syslog(SyslogServer),
+    #[cfg(not(feature = "aws"))]
+    NotBuilt,
 }
 
 impl Place {
@@ -76,7 +115,11 @@ impl Place {
     fn new(to: &To, known: Option<u64>) -> Self {
         match to {
             To::File { path } => Self::File(AnchorFile::new(path, known)),
-            To::S3(_) | To::Syslog(_) => Self::File(AnchorFile::new("/dev/null".as_ref(), known)),
+            #[cfg(feature = "aws")]
+            To::S3(bucket) => Self::S3(Store::new(bucket)),
+            #[cfg(not(feature = "aws"))]
+            To::S3(_) => Self::NotBuilt,
+            To::Syslog(syslog) => Self::Syslog(SyslogServer::new(syslog)),
         }
     }
 
@@ -84,12 +127,22 @@ impl Place {
     async fn send(&mut self, signed: &Signed) -> Result<(), AnchorError> {
         match self {
             Self::File(file) => file.send(signed).await,
+            #[cfg(feature = "aws")]
+            Self::S3(store) => store.send(signed).await,
+            Self::Syslog(server) => server.send(signed).await,
+            #[cfg(not(feature = "aws"))]
+            Self::NotBuilt => Err(AnchorError::NotBuilt),
         }
     }
 
     async fn probe(&mut self) -> Result<Probe, AnchorError> {
         match self {
             Self::File(file) => file.probe().await,
+            #[cfg(feature = "aws")]
+            Self::S3(store) => store.probe().await,
+            Self::Syslog(server) => server.probe().await,
+            #[cfg(not(feature = "aws"))]
+            Self::NotBuilt => Err(AnchorError::NotBuilt),
         }
     }
 }

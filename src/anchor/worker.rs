@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::{AnchorError, Place, Signed, Standing, Standings};
 use crate::clock::Clock;
 use crate::config;
-use crate::event::{Event, escape};
+use crate::event::{Event, Stamp, escape};
 use crate::trail::Reader;
 
 /// The longest that one attempt may take.
@@ -83,7 +83,7 @@ impl Worker {
 
     /// Sends what is newest now, and says how that went. True if it was taken.
     async fn attempt(&self, place: &mut Place) -> bool {
-        let (size, outcome) = match newest(&self.trail) {
+        let (size, outcome) = match newest(&self.trail, self.clock.now()) {
             Ok(signed) => {
                 let sent = timeout(ATTEMPT_MAX, place.send(&signed)).await;
                 (Some(signed.checkpoint.size), sent.unwrap_or(Err(AnchorError::Timeout(ATTEMPT_MAX))))
@@ -120,9 +120,9 @@ impl Worker {
 }
 
 /// The checkpoint as it lies there now.
-fn newest(trail: &Reader) -> Result<Signed, AnchorError> {
+fn newest(trail: &Reader, now: Stamp) -> Result<Signed, AnchorError> {
     let (checkpoint, note) = trail.checkpoint_note().map_err(|error| AnchorError::Trail(error.to_string()))?;
-    Ok(Signed { checkpoint, note: note.to_string().into() })
+    Ok(Signed { checkpoint, note: note.to_string().into(), at: now })
 }
 
 /// Half of it is chance.

@@ -107,11 +107,33 @@ impl Bench {
     }
 
     fn verify_against(&self, anchors: Vec<Vec<u8>>) -> Report {
-        let key = String::from_utf8(self.key_file("vkey")).expect("a key");
-        verify(self.data(), &Against { key: Some(key.trim().to_owned()), anchors }, &mut |_, _| {})
+        verify(self.data(), &Against { key: Some(self.key()), anchors, ..Against::default() }, &mut |_, _| {})
     }
 
-    fn key_file(&self, ending: &str) -> Vec<u8> {
+    /// The public key, as the auditor has it.
+    pub(super) fn key(&self) -> String {
+        String::from_utf8(self.key_file("vkey")).expect("a key").trim().to_owned()
+    }
+
+    /// The folder as it is now, with its keys.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self::new();
+        let mut todo = vec![PathBuf::new()];
+        while let Some(below) = todo.pop() {
+            fs::create_dir_all(copy.root.join(&below)).expect("a folder");
+            for entry in fs::read_dir(self.root.join(&below)).expect("readable") {
+                let entry = entry.expect("readable");
+                let name = below.join(entry.file_name());
+                match entry.path().is_dir() {
+                    true => todo.push(name),
+                    false => drop(fs::copy(entry.path(), copy.root.join(name)).expect("copied")),
+                }
+            }
+        }
+        copy
+    }
+
+    pub(super) fn key_file(&self, ending: &str) -> Vec<u8> {
         let names = super::layout::names(&self.keys()).expect("readable");
         let name = names.iter().find(|name| name.ends_with(ending)).expect("there");
         fs::read(self.keys().join(name)).expect("readable")

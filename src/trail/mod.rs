@@ -42,6 +42,7 @@ mod tests;
 pub mod checkpoint;
 pub mod note;
 pub mod notes;
+pub mod oneline;
 pub mod proof;
 pub mod tile;
 pub mod tree;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
 use super::super::progress::Bar;
@@ -29,7 +28,10 @@ pub(super) struct Verify {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// A checkpoint of this trail that was kept elsewhere: without one, nobody can tell a tail that was cut back
+    /// Checkpoints of this trail that were kept elsewhere: without one, nobody can tell a tail that was cut back
+    ///
+    /// A checkpoint, a file of them, a log that has them among its lines, or a folder of such files (objects of a
+    /// bucket that were copied).
     #[arg(long = "anchor", value_name = "FILE")]
     anchors: Vec<PathBuf>,
 
@@ -40,10 +42,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<Exit> {
-        let mut against = Against { key: None, anchors: Vec::new() };
-        for anchor in &self.anchors {
-            against.anchors.push(fs::read(anchor).with_context(|| anchor.display().to_string())?);
-        }
+        let mut against = Against { anchor_files: self.anchors, ..Against::default() };
         let named = self.key.as_deref().map(super::key).transpose()?;
         let folder = match self.folder {
             Some(folder) => folder,

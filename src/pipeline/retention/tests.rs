@@ -53,7 +53,7 @@ fn reader(config: &Config) -> Reader {
 fn verdict(config: &Config) -> (Exit, u64) {
     let (key, _) = reader(config).key_places(&config.keys);
     let key = Some(fs::read_to_string(key).expect("a key").trim().to_owned());
-    let report = verify(&config.data, &Against { key, anchors: vec![] }, &mut |_, _| {});
+    let report = verify(&config.data, &Against { key, ..Against::default() }, &mut |_, _| {});
     assert_eq!(report.findings, []);
     (report.exit(), report.pruned)
 }

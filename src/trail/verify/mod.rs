@@ -10,18 +10,21 @@
 //! an earlier checkpoint, and an older copy, show only against an anchor: a checkpoint known from
 //! elsewhere.
 
+mod anchors;
 mod doubles;
 mod walk;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::TrailError;
 use super::checkpoint::{self, Checkpoint};
 use super::layout::{Layout, read_small};
-use super::note::VerifierKey;
+use super::note::{Note, VerifierKey};
 use super::origin::Origin;
 use super::segment::{self, Segment};
 use super::tree::Hash;
+use anchors::Whose;
 
 /// What a trail is checked against.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,8 @@ pub struct Against {
     pub key: Option<String>,
     /// Checkpoints known from elsewhere (the second memory, an anchor): signed notes.
     pub anchors: Vec<Vec<u8>>,
+    /// Files and folders with more of them: notes, or lines of a log.
+    pub anchor_files: Vec<PathBuf>,
 }
 
 /// The verdict as exit code of `trail verify`.
@@ -81,7 +86,7 @@ pub struct Report {
     pub pruned: u64,
     pub bytes: u64,
     pub signature: Signature,
-    /// How many anchors were given, and the highest size among them.
+    /// How many anchors of this trail were given, and the highest size among them.
     pub anchors: usize,
     pub anchored_to: Option<u64>,
     /// Most telling first; of alike ones that of the first entry.
@@ -108,7 +113,7 @@ impl Report {
         self.findings.iter().map(|finding| finding.exit).min_by_key(|exit| exit.weight()).unwrap_or(without)
     }
 
-    fn new(anchors: usize) -> Self {
+    fn new() -> Self {
         Self {
             origin: None,
             complete_to: 0,
@@ -116,7 +121,7 @@ impl Report {
             pruned: 0,
             bytes: 0,
             signature: Signature::NotChecked,
-            anchors,
+            anchors: 0,
             anchored_to: None,
             findings: Vec::new(),
         }
@@ -145,8 +150,8 @@ impl Report {
 struct Known {
     size: u64,
     root: Hash,
-    /// Where it was signed.
-    path: PathBuf,
+    /// Where it was found.
+    path: Arc<Path>,
     is_anchor: bool,
 }
 
@@ -154,7 +159,7 @@ struct Known {
 /// and the bytes there are.
 pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u64)) -> Report {
     let layout = Layout::of_copy(folder);
-    let mut report = Report::new(against.anchors.len());
+    let mut report = Report::new();
     if is_nothing(&layout) {
         report.find(Exit::Unusable, folder, "there is no trail");
         return report;
@@ -223,7 +228,7 @@ fn signed(layout: &Layout, key: Option<&VerifierKey>, report: &mut Report) -> Op
     }
     report.origin = Some(checkpoint.origin.clone());
     name(layout, &checkpoint.origin, key, report);
-    Some(Known { size: checkpoint.size, root: checkpoint.root, path, is_anchor: false })
+    Some(Known { size: checkpoint.size, root: checkpoint.root, path: path.into(), is_anchor: false })
 }
 
 fn read_checkpoint(layout: &Layout) -> Result<Option<Vec<u8>>, TrailError> {
@@ -249,21 +254,14 @@ fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut R
 
 /// Those that the key signed: others say nothing about this trail.
 fn anchors(against: &Against, key: Option<&VerifierKey>, report: &mut Report, folder: &Path) -> Vec<Known> {
-    let mut known = Vec::new();
-    for (number, bytes) in (1..).zip(&against.anchors) {
-        let read = match key {
-            Some(key) => Checkpoint::verify(bytes, key),
-            None => Checkpoint::parse_note(bytes).map(|(checkpoint, _)| checkpoint),
-        };
-        match read {
-            Ok(anchor) => {
-                report.anchored_to = report.anchored_to.max(Some(anchor.size));
-                known.push(Known { size: anchor.size, root: anchor.root, path: folder.to_owned(), is_anchor: true });
-            }
-            Err(error) => report.find(Exit::Untrusted, folder, format!("anchor {number}: {error}")),
-        }
-    }
-    known
+    let signed = report.origin.clone();
+    let name = key.map(VerifierKey::name).or(signed.as_deref());
+    let whose = |checkpoint: &Checkpoint, note: &Note| match key.map_or(Ok(""), |key| note.verify(key)) {
+        _ if name.is_some_and(|name| checkpoint.origin != name) => Whose::Others,
+        Ok(_) => Whose::Ours,
+        Err(error) => Whose::Wrong(error),
+    };
+    anchors::gather(against, folder, &whose, report)
 }
 
 #[cfg(test)]

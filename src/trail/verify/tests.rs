@@ -229,9 +229,9 @@ fn another_key_is_not_believed() {
     let (bench, other) = (filled(), filled());
     let (vkey, _) = other.reader().key_places(&other.keys());
     let key = Some(std::fs::read_to_string(vkey).expect("a key").trim().to_owned());
-    let report = verify(bench.data(), &Against { key, anchors: vec![] }, &mut |_, _| {});
+    let report = verify(bench.data(), &Against { key, ..Against::default() }, &mut |_, _| {});
     assert_eq!((report.exit(), report.signature), (Exit::Untrusted, Signature::Bad));
-    let report = verify(bench.data(), &Against { key: Some("x".into()), anchors: vec![] }, &mut |_, _| {});
+    let report = verify(bench.data(), &Against { key: Some("x".into()), ..Against::default() }, &mut |_, _| {});
     assert_eq!(report.exit(), Exit::Untrusted);
 }
 

@@ -22,8 +22,10 @@ struct Walk<'w> {
     layout: &'w Layout,
     tiles: Tiles,
     report: &'w mut Report,
-    /// Smallest first; those that were passed are gone.
+    /// Smallest last; those that were passed are gone.
     known: Vec<Known>,
+    /// The first anchor with another root, and how many there are.
+    other_anchors: Option<(Finding, u64)>,
     /// Entries that some signature covers: beyond it nothing is claimed.
     signed: u64,
     edge: Edge,
@@ -51,13 +53,14 @@ pub(super) fn walk(
     report: &mut Report,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), TrailError> {
-    known.sort_by_key(|known| known.size);
+    known.sort_by_key(|known| std::cmp::Reverse(known.size));
     let signed = known.iter().filter(|known| !known.is_anchor).map(|known| known.size).max().unwrap_or(0);
     let mut walk = Walk {
         layout,
         tiles: Tiles::new(layout),
         report,
         known,
+        other_anchors: None,
         signed,
         edge: Edge::default(),
         first_other: None,
@@ -227,8 +230,7 @@ impl Walk<'_> {
 
     /// The root here against every signed tree of this size.
     fn compare_known(&mut self) {
-        while let Some(known) = self.known.first().filter(|known| known.size == self.edge.size()).cloned() {
-            self.known.remove(0);
+        while let Some(known) = self.known.pop_if(|known| known.size == self.edge.size()) {
             if self.edge.root() == known.root {
                 self.report.complete_to = self.report.complete_to.max(known.size);
                 if !known.is_anchor {
@@ -261,16 +263,42 @@ impl Walk<'_> {
     }
 
     fn other_root(&mut self, known: &Known) {
+        // What is other for one anchor is other for all that follow.
+        if let Some((_, more)) = self.other_anchors.as_mut().filter(|_| known.is_anchor) {
+            *more += 1;
+            return;
+        }
         let who = if known.is_anchor { "an anchor" } else { "the checkpoint" };
         let sound = self.report.complete_to;
         let range = format!("one of the entries {sound} to {} is not what {who} signed", known.size.saturating_sub(1));
-        match self.first_bad(known) {
+        let finding = match self.first_bad(known) {
             Some((seq, path, byte)) => {
                 let text = format!("entry {seq} is not what {who} signed");
-                self.report.find_at(Exit::Altered, &path, (seq, byte), text);
+                Finding { exit: Exit::Altered, path, byte: Some(byte), seq: Some(seq), text }
             }
-            None => self.report.find(Exit::Altered, &known.path, range),
+            None => Finding { exit: Exit::Altered, path: known.path.to_path_buf(), byte: None, seq: None, text: range },
+        };
+        match known.is_anchor {
+            true => self.other_anchors = Some((finding, 0)),
+            false => self.report.findings.push(finding),
         }
+    }
+
+    fn anchors(&mut self) {
+        if let Some((mut finding, more)) = self.other_anchors.take() {
+            if more > 0 {
+                finding.text.push_str(&format!(", nor what {more} later ones did"));
+            }
+            self.report.findings.push(finding);
+        }
+        // The one that knows most says it all.
+        let newest = self.known.iter().filter(|known| known.is_anchor).map(|known| known.size).max();
+        let mut is_said = false;
+        self.known.retain(|known| {
+            let is_newest = Some(known.size) == newest && !is_said;
+            is_said |= is_newest && known.is_anchor;
+            !known.is_anchor || is_newest
+        });
     }
 
     /// The first entry that is other than signed, where the stored tiles are: it, and where it begins.
@@ -368,6 +396,7 @@ impl Walk<'_> {
     fn end(mut self) -> Result<(), TrailError> {
         self.report.lines = self.edge.size();
         self.account();
+        self.anchors();
         for known in std::mem::take(&mut self.known) {
             if !known.is_anchor
                 && let Some((seq, path, byte)) = self.first_bad(&known)
@@ -385,7 +414,7 @@ impl Walk<'_> {
             };
             self.report.findings.push(Finding {
                 exit: Exit::Incomplete,
-                path: known.path,
+                path: known.path.to_path_buf(),
                 byte: None,
                 seq: Some(size),
                 text,
