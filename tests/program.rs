@@ -13,9 +13,11 @@ mod alerts;
 mod bad_input;
 mod door;
 mod doubles;
+mod init;
 mod kills;
 mod prove;
 mod quickstart_run;
+mod ssh_agent;
 mod usage;
 
 /// A folder with a configuration, as one installation.

@@ -173,6 +173,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         channels: log_channel(),
         anchors: Vec::new(),
         keep: crate::config::Keep::default(),
+        signing: crate::config::Signing::default(),
         stale_after: minutes(5),
         files: Vec::new(),
         warnings: Vec::new(),

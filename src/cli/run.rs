@@ -65,6 +65,7 @@ pub(super) fn once(work: Work) -> anyhow::Result<ExitCode> {
     drop(bar);
     let (report, is_stopped) = ended?;
     io::stdout().lock().write_all(summary::of(&config, &report).as_bytes())?;
+    refused.extend(unsigned(&report));
     if is_stopped {
         refused.push("stopped before all was read: the same command goes on from there".to_owned());
     }
@@ -81,7 +82,17 @@ fn follow(config: Config, sources: Vec<Source>) -> anyhow::Result<ExitCode> {
     let (report, is_stopped) = runtime()?.block_on(until_stopped(plan))?;
     // Where everything ended by itself, it may be that nothing can be read any more: a supervisor starts it again.
     let is_well = is_stopped || report.read.iter().all(|source| source.failures.is_empty());
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let unsigned = unsigned(&report);
+    if let Some(problem) = &unsigned {
+        say::aside(format_args!("whodid: {problem}"));
+    }
+    Ok(if is_well && unsigned.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the signing agent could not sign before the end.
+fn unsigned(report: &Report) -> Option<String> {
+    let count = report.added.unsigned;
+    (count > 0).then(|| format!("{count} entries are stored and not signed: the next run signs them"))
 }
 
 /// What came of it, and whether a signal ended it.

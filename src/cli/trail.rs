@@ -1,6 +1,7 @@
-//! `whodid trail verify|prove|cat|stat|seal|hold`.
+//! `whodid trail init|verify|prove|cat|stat|seal|hold`.
 
 mod hold;
+mod init;
 mod prove;
 mod verify;
 
@@ -17,6 +18,7 @@ use super::settings::Place;
 use crate::event::escape;
 use crate::trail::{Exit, Reader, Sealer};
 use hold::Hold;
+use init::Init;
 
 /// Prove, print and describe the trail
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(Init),
     Verify(verify::Verify),
     Prove(prove::Prove),
     Cat(Cat),
@@ -54,6 +57,7 @@ struct Cat {
 impl Args {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Init(init) => init.run(place),
             Command::Verify(verify) => Ok(code(verify.run(place))),
             Command::Prove(prove) => Ok(code(prove.run(place))),
             Command::Cat(cat) => cat.run(place),

@@ -10,7 +10,7 @@ use super::file::{self, Settings};
 use super::problem::{Problem, Problems, suggest};
 use super::saved;
 use super::section::Document;
-use super::{Config, Defined, FILE_NAME, Kind, Machine, alert_file};
+use super::{Config, Defined, FILE_NAME, Kind, Machine, Signing, alert_file};
 
 /// Where the pieces come from.
 pub(super) struct Place<'a> {
@@ -45,6 +45,9 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
     disable(&document, &settings, &mut alerts, &found);
     let data = data_folder(place, &settings, &document);
     let keys = keys_folder(place, &settings, &document, data.as_deref());
+    if let (Signing::File(key), Some(data)) = (&settings.signing, &data) {
+        report_in_data(&document, key, data, "set `key` under [trail] to a file elsewhere");
+    }
     found.warn(place, &settings);
     found.problems.extend(document.into_problems());
     Problems::check(found.problems)?;
@@ -65,6 +68,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         channels: settings.channels,
         anchors: settings.anchors,
         keep: settings.keep,
+        signing: settings.signing,
         stale_after: settings.stale_after,
         files: found.files,
         warnings: found.warnings,
@@ -181,16 +185,21 @@ fn keys_folder(
             return None;
         }
     };
-    if let Some(data) = data
-        && resolved(&keys).starts_with(resolved(data))
-    {
+    if let Some(data) = data {
+        report_in_data(document, &keys, data, "set `keys` to a folder elsewhere");
+    }
+    Some(keys)
+}
+
+/// Whoever gets a copy of the data must not get what signs it.
+fn report_in_data(document: &Document<'_>, key: &Path, data: &Path, advice: &str) {
+    if resolved(key).starts_with(resolved(data)) {
         document.report(
             None,
             format!("the signing key would lie in the data folder {}", data.display()),
-            "set `keys` to a folder elsewhere: whoever gets a copy of the data could sign in your name",
+            format!("{advice}: whoever gets a copy of the data could sign in your name"),
         );
     }
-    Some(keys)
 }
 
 /// The folder behind links, as far as it exists.

@@ -13,7 +13,7 @@ use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, anchor, channel, settings};
+use super::{Keep, Signing, anchor, channel, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) clock: Clock,
     pub(super) sources: Vec<Source>,
     pub(super) keep: Keep,
+    pub(super) signing: Signing,
     pub(super) stale_after: Duration,
     pub(super) anchors: Vec<Anchor>,
     pub(super) channels: BTreeMap<String, Channel>,
@@ -55,13 +56,14 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         clock,
         sources: read_sources(&mut top, clock, folder, machine),
         keep: Keep::default(),
+        signing: Signing::default(),
         stale_after: Duration::ZERO,
         anchors: anchor::read_all(&mut top, folder),
         channels: channel::read_all(&mut top),
         disabled: Vec::new(),
         notify: Vec::new(),
     };
-    read_trail(&mut top, &mut read);
+    read_trail(&mut top, &mut read, folder);
     read_check(&mut top, &mut read);
     read_alerts(&mut top, &mut read);
     top.finish();
@@ -74,7 +76,7 @@ fn read_replay(mut replay: Section<'_, '_>) -> Clock {
     now.map_or(Clock::System, Clock::Fixed)
 }
 
-fn read_trail(top: &mut Section<'_, '_>, into: &mut Settings) {
+fn read_trail(top: &mut Section<'_, '_>, into: &mut Settings, folder: &Path) {
     let mut trail = top.section_or_empty(&settings::TRAIL);
     let days = trail.optional(&settings::KEEP_DAYS);
     let bytes = trail.optional(&settings::KEEP_BYTES).map(|size| size.0);
@@ -85,6 +87,7 @@ fn read_trail(top: &mut Section<'_, '_>, into: &mut Settings) {
         }
     }
     into.keep = Keep { days, bytes };
+    into.signing = signing::read(&mut trail, folder);
     trail.finish();
 }
 

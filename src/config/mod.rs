@@ -23,6 +23,7 @@ pub mod saved;
 mod section;
 mod setting;
 mod settings;
+mod signing;
 pub mod source;
 
 pub use alert::{Alert, Channel};
@@ -31,6 +32,7 @@ pub use definitions::Kind;
 pub use machine::Machine;
 pub use problem::{Problem, Problems};
 pub use saved::SavedQuery;
+pub use signing::Signing;
 pub use source::Source;
 
 use std::collections::BTreeMap;
@@ -62,6 +64,8 @@ pub struct Config {
     pub anchors: Vec<Anchor>,
     /// How much of the trail is kept.
     pub keep: Keep,
+    /// Who signs it.
+    pub signing: Signing,
     /// A check is UNKNOWN when the writer was not heard of for this long.
     pub stale_after: Duration,
     /// Every definition in force and its hash: a change of one is an event.

@@ -10,6 +10,7 @@ use crate::sources::zone::Zone;
 
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
+use super::signing::SshKey;
 use super::{anchor, channel};
 
 pub(super) static TOP: Table = Table {
@@ -171,10 +172,16 @@ pub(super) mod s3 {
 pub(super) static TRAIL: Table = Table {
     name: "trail",
     shape: Shape::One,
-    doc: "How long the trail is kept. Without these: for good. Whole segments go, oldest first; the event\n\
-          trail.pruned says which, and the hashes that prove the rest stay. `whodid trail hold on` stops it.\n\
-          Who can write this can have the past deleted, but not unseen.",
-    keys: &[&KEEP_DAYS.declaration, &KEEP_BYTES.declaration],
+    doc: "How long the trail is kept, and who signs it. Without keep_…: for good. Whole segments go, oldest\n\
+          first; the event trail.pruned says which, and the hashes that prove the rest stay.\n\
+          `whodid trail hold on` stops it. Who can write this can have the past deleted, but not unseen.",
+    keys: &[
+        &KEEP_DAYS.declaration,
+        &KEEP_BYTES.declaration,
+        &KEY.declaration,
+        &AGENT.declaration,
+        &AGENT_KEY.declaration,
+    ],
     tables: &[],
 };
 
@@ -189,6 +196,26 @@ pub(super) static KEEP_BYTES: Key<Size> = Key::optional(
     "keep_bytes",
     "\"100GiB\"",
     "The oldest segments go while all of them take more on the disk; records beside them are not counted.",
+);
+
+pub(super) static KEY: Key<PathBuf> = Key::optional(
+    "key",
+    "\"/run/secrets/whodid.key\"",
+    "A private key of one's own for the trail, in the form PRIVATE+KEY+name+id+base64 (C2SP signed-note; its\n\
+     name does not matter), readable by nobody else. Without it and `agent`: one that whodid makes in `keys`.",
+);
+
+pub(super) static AGENT: Key<PathBuf> = Key::optional(
+    "agent",
+    "\"/run/whodid-agent/socket\"",
+    "The socket of an ssh-agent that signs instead, so that no private key of the trail is on this disk.\n\
+     While it is away everything is stored as ever; it is signed afterwards, and until then checks are UNKNOWN.",
+);
+
+pub(super) static AGENT_KEY: Key<SshKey> = Key::optional(
+    "agent_key",
+    "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4\"",
+    "Which of the agent's keys signs: its public half, as `ssh-add -L` prints it.",
 );
 
 pub(super) static CHECK: Table = Table {

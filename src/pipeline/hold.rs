@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::event::own::{self, action};
 use crate::event::{self, Event, EventId, Stamp};
-use crate::trail::{self, HOLD_REASON_BYTES_MAX, Line, Open, Reader, TrailError, Writer};
+use crate::trail::{HOLD_REASON_BYTES_MAX, Line, Reader, TrailError, Writer};
 
 use super::door::{self, Caller, Request};
 use super::opening;
@@ -24,11 +24,7 @@ pub fn hold(config: &Config, is_on: bool, reason: &str) -> anyhow::Result<()> {
     let now = config.clock.now();
     // Nothing is made where nothing was collected.
     Reader::open(&config.data)?;
-    let opened = Writer::open(Open {
-        mode: if config.clock.is_replay() { trail::Mode::Replay } else { trail::Mode::Live },
-        command: "whodid trail hold".to_owned(),
-        ..Open::new(&config.data, &config.keys, &config.org, &config.host, now)
-    });
+    let opened = Writer::open(opening::how(config, "whodid trail hold"));
     let (mut writer, opened) = match opened {
         Err(held @ TrailError::Held { .. }) => {
             let request = Request::Hold { on: is_on, reason: switch.reason };

@@ -41,7 +41,7 @@ use crate::config::{Config, Source};
 use crate::event::EventId;
 use crate::index::IndexError;
 use crate::sources;
-use crate::trail::{self, BadLine, Open, Reader, Seen, TrailError};
+use crate::trail::{self, BadLine, Identity, Reader, Seen, TrailError};
 
 use anchoring::{Anchoring, With};
 use door::{Attendant, Door};
@@ -99,14 +99,15 @@ pub enum PipelineError {
 /// How long the last messages of a stopping program may take: they are sent again after the next start.
 const LAST_MESSAGES: Duration = Duration::from_secs(10);
 
+/// Makes the trail and its keys ahead of the first run; says which they are.
+pub fn init(config: &Config) -> Result<Identity, TrailError> {
+    trail::init(opening::how(config, "whodid trail init"))
+}
+
 /// Collects, keeps, indexes and watches until there is nothing more to do or it is time to stop.
 pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report, PipelineError> {
     let Plan { config, sources, mode, progress, views } = plan;
-    let (trail, opened) = trail::Writer::open(Open {
-        mode: trail::Mode::new(config.clock.is_replay()),
-        command: opening::command(mode).to_owned(),
-        ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
-    })?;
+    let (trail, opened) = trail::Writer::open(opening::how(&config, opening::command(mode)))?;
     let reader = Arc::new(Reader::open(&config.data)?);
     let (positions, in_force, alerts, mut anchors) = remembered(&reader)?;
     anchors.keep(&config.anchors);

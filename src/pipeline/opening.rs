@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::collect::Mode;
-use crate::config::{Config, Defined, Kind};
+use crate::config::{self, Config, Defined, Kind};
 use crate::event::own::{self, action};
 use crate::event::{Event, Family, Stamp};
-use crate::trail::{Opened, Recovered};
+use crate::trail::{self, Open, Opened, Recovered};
 
 use super::Added;
 
@@ -30,6 +30,21 @@ pub(super) struct Opening {
     due: Vec<Event>,
     /// The start of the run, while it is not written.
     started: Option<Event>,
+}
+
+/// How the trail of a configuration is opened for writing.
+pub(super) fn how(config: &Config, command: &str) -> Open {
+    let signing = match &config.signing {
+        config::Signing::Own => trail::Signing::Own,
+        config::Signing::File(path) => trail::Signing::File(path.clone()),
+        config::Signing::Agent { socket, key } => trail::Signing::Agent { socket: socket.clone(), key: *key },
+    };
+    Open {
+        mode: trail::Mode::new(config.clock.is_replay()),
+        command: command.to_owned(),
+        signing,
+        ..Open::new(&config.data, &config.keys, &config.org, &config.host, config.clock.now())
+    }
 }
 
 /// What `whodid run` is called in messages and events.

@@ -45,6 +45,9 @@ enum Of {
 /// Of every source, while the trail waits for room.
 const FULL: &str = "cannot be stored: the disk is full";
 
+/// Of every source, while nobody signs what was stored.
+const UNSIGNED: &str = "is stored, but cannot be signed: the messages of the writer say why";
+
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Reporter {
@@ -89,9 +92,10 @@ impl Reporter {
         let (alive, sources) = match &self.of {
             Of::Sources(sources) => {
                 let states = self.progress.sources();
-                let health = |name: &str| match reached.is_full {
-                    true => (Health::Failing, Some(FULL.to_owned())),
-                    false => health(states.get(name)),
+                let health = |name: &str| match () {
+                    () if reached.is_full => (Health::Failing, Some(FULL.to_owned())),
+                    () if reached.is_unsigned => (Health::Failing, Some(UNSIGNED.to_owned())),
+                    () => health(states.get(name)),
                 };
                 let of = |source: &config::Source| self::source(source, health(&source.name), &mut self.since, now);
                 (now, sources.iter().map(of).collect())

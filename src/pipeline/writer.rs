@@ -37,6 +37,9 @@ const SIGN_AFTER: Duration = Duration::from_secs(1);
 /// A new day begins a new segment if the last one holds this much: less is not worth a file.
 const DAY_BYTES_MIN: u64 = 64 << 10;
 
+/// How often who could not sign is asked again.
+const SIGNER_RETRY: Duration = Duration::from_secs(5);
+
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 
@@ -51,6 +54,8 @@ pub(super) struct Reached {
     pub(super) drained: bool,
     /// There is no room: nothing goes on before there is.
     pub(super) is_full: bool,
+    /// What is stored cannot be signed.
+    pub(super) is_unsigned: bool,
 }
 
 impl Reached {
@@ -66,6 +71,8 @@ pub struct Added {
     pub own: u64,
     /// Left out, because the trail held them.
     pub known: u64,
+    /// Entries that could not be signed any more: the next run does it.
+    pub unsigned: u64,
 }
 
 pub(super) struct Stage {
@@ -133,8 +140,10 @@ pub(super) fn run(mut stage: Stage, mut input: Input, runtime: &Handle) -> Resul
                 stage.reached.send_modify(|reached| reached.drained = true);
             }
             Arrived::SignatureDue => {
-                stage.sign(runtime)?;
-                sign_at = None;
+                sign_at = match stage.sign(runtime)? {
+                    true => None,
+                    false => Some(Instant::now() + SIGNER_RETRY),
+                };
             }
             Arrived::Ended => break,
         }
@@ -232,7 +241,8 @@ impl Stage {
     /// Makes a group durable, says so, and begins a new segment where one is due.
     fn write(&mut self, group: Group, runtime: &Handle) -> Result<(), PipelineError> {
         self.store(group, runtime, Writer::commit)?;
-        match self.trail.wants_new_segment() || self.is_day_over() {
+        // A segment is signed to its end: without a signature it goes on.
+        match (self.trail.wants_new_segment() || self.is_day_over()) && !self.reached.borrow().is_unsigned {
             true => self.roll(runtime),
             false => Ok(()),
         }
@@ -261,7 +271,10 @@ impl Stage {
 
     /// A segment begins with everything that a start must know, and is there with all of it or not at all.
     fn roll(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
-        self.patiently(runtime, Writer::end_segment)?;
+        let ended = self.patiently(runtime, Writer::end_segment);
+        if !self.is_signed(ended)? {
+            return Ok(());
+        }
         let now = self.clock.now();
         let mut events = self.positions.position_events(now);
         events.extend(self.opening.in_force(now));
@@ -275,8 +288,30 @@ impl Stage {
         Ok(())
     }
 
-    fn sign(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
-        self.patiently(runtime, Writer::sign).map(drop)
+    /// False if who signs is away.
+    fn sign(&mut self, runtime: &Handle) -> Result<bool, PipelineError> {
+        let signed = self.patiently(runtime, Writer::sign);
+        self.is_signed(signed)
+    }
+
+    /// That nobody can sign for now is said, and stops nothing.
+    fn is_signed<T>(&mut self, signed: Result<T, PipelineError>) -> Result<bool, PipelineError> {
+        let was_unsigned = self.reached.borrow().is_unsigned;
+        let is_unsigned = match signed {
+            Ok(_) => false,
+            Err(PipelineError::Trail(error @ TrailError::Signer(_))) => {
+                if !was_unsigned {
+                    warn!(%error, "The trail cannot be signed.");
+                }
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        if was_unsigned && !is_unsigned {
+            info!("The trail is signed again.");
+        }
+        self.reached.send_modify(|reached| reached.is_unsigned = is_unsigned);
+        Ok(!is_unsigned)
     }
 
     /// Waits while the disk is full: what was taken in stays where it is, and the collectors wait too.
@@ -287,7 +322,7 @@ impl Stage {
     ) -> Result<T, PipelineError> {
         loop {
             match work(&mut self.trail) {
-                Err(error) if error.is_retryable() && !*self.shutdown.borrow() => {
+                Err(error @ TrailError::Full { .. }) if !*self.shutdown.borrow() => {
                     if !self.is_full() {
                         warn!(%error, "The disk is full.");
                         self.reached.send_modify(|reached| reached.is_full = true);
@@ -315,7 +350,9 @@ impl Stage {
             self.encode(vec![stopped], &mut group)?;
             self.write(group, runtime)?;
         }
-        self.sign(runtime)?;
+        if !self.sign(runtime)? {
+            self.added.unsigned = self.trail.acknowledged() - self.trail.signed();
+        }
         if let Err(error) = lock(&self.seen).flush() {
             warn!(%error, "The set of seen ids could not be written; the next start makes it anew.");
         }

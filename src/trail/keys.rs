@@ -99,6 +99,11 @@ pub(super) fn public_places(folder: &Path, origin: &Origin) -> (PathBuf, PathBuf
     (places.vkey, places.last)
 }
 
+/// Where the private key lies; none if an agent holds it.
+pub(super) fn private_place(folder: &Path, origin: &Origin, signing: &Signing) -> Option<PathBuf> {
+    signing.place(&Places::new(folder, origin.id()).key).map(Path::to_owned)
+}
+
 fn random_key(name: &str, path: &Path) -> Result<SignerKey, TrailError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| TrailError::io("/dev/urandom", error.into()))?;
