@@ -42,6 +42,9 @@ pub mod alert;
 /// The newest checkpoint, left where nobody here can take it back.
 pub mod anchor;
 
+/// Cosigns the checkpoints of other hosts' trails.
+pub mod witness;
+
 /// The wiring of all of it, and the order of shutdown.
 pub mod pipeline;
 

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
     // Of the trail only what reads it.
     ("anchor", &["event", "clock", "durable", "config", "trail"]),
+    ("witness", &["event", "clock", "durable", "config", "trail"]),
 ];
 
 /// The only rooms that may use a crate, or a part of the standard library.
@@ -33,11 +34,18 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws_config", &["collect", "anchor"]),
     ("aws_sdk_s3", &["collect", "anchor"]),
     ("inotify", &["collect"]),
-    ("reqwest", &["alert"]),
+    ("reqwest", &["alert", "anchor"]),
     ("ed25519_dalek", &["trail"]),
+    ("axum", &["witness"]),
+    ("hyper", &["witness"]),
+    ("hyper_util", &["witness"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["collect", "alert", "anchor", "pipeline", "cli", "main"]),
-    ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "pipeline", "cli"]),
+    ("axum", &["witness"]),
+    ("hyper", &["witness"]),
+    ("hyper_util", &["witness"]),
+    ("clap", &["cli", "main"]),
+    ("tokio", &["collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
+    ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "pipeline", "cli"]),
 ];
 
 /// Saved queries that are for searching and evidence, and have no alert on purpose.

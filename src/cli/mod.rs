@@ -27,6 +27,7 @@ mod span;
 mod summary;
 mod table;
 mod trail;
+mod witness;
 
 use std::ffi::OsString;
 use std::io;
@@ -92,6 +93,7 @@ enum Command {
     Query(query::Args),
     Alert(alert::Args),
     Trail(trail::Args),
+    Witness(witness::Args),
     Index(index::Args),
     Config(config::Args),
     Doctor(doctor::Args),
@@ -164,6 +166,7 @@ impl Cli {
             Command::Query(args) => args.run(&place),
             Command::Alert(args) => args.run(&place),
             Command::Trail(args) => args.run(&place),
+            Command::Witness(args) => args.run(&place),
             Command::Index(args) => args.run(&place),
             Command::Config(args) => args.run(&place),
             Command::Doctor(args) => args.run(&place),
@@ -174,7 +177,11 @@ impl Cli {
 
 impl Command {
     fn is_daemon(&self) -> bool {
-        matches!(self, Self::Run(args) if args.is_daemon())
+        match self {
+            Self::Run(args) => args.is_daemon(),
+            Self::Witness(args) => args.is_daemon(),
+            _ => false,
+        }
     }
 }
 

@@ -97,18 +97,18 @@ fn unsigned(report: &Report) -> Option<String> {
 
 /// What came of it, and whether a signal ended it.
 async fn until_stopped(plan: Plan) -> anyhow::Result<(Report, bool)> {
-    let stopped = stop_on_signals()?;
+    let stopped = stop_on_signals("Stopping: what was read is made durable first.")?;
     let report = pipeline::run(plan, stopped.clone()).await?;
     let is_stopped = *stopped.borrow();
     Ok((report, is_stopped))
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no threads for the runtime")
 }
 
 /// Becomes true at the first signal; the second one ends the program as it would without us.
-fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
+pub(super) fn stop_on_signals(saying: &'static str) -> anyhow::Result<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (stop, stopped) = watch::channel(false);
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
@@ -118,7 +118,7 @@ fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("Stopping: what was read is made durable first.");
+        tracing::info!("{saying}");
         stop.send_replace(true);
         tokio::select! {
             _ = interrupt.recv() => {}

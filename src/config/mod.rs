@@ -25,6 +25,7 @@ mod setting;
 mod settings;
 mod signing;
 pub mod source;
+pub mod witness;
 
 pub use alert::{Alert, Channel};
 pub use anchor::Anchor;

@@ -41,10 +41,12 @@ mod bench;
 mod tests;
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod note;
 pub mod notes;
 pub mod oneline;
 pub mod proof;
+pub mod submission;
 pub mod tile;
 pub mod tree;
 

@@ -77,7 +77,8 @@ const ED25519: u8 = 1;
 const SIGNATURES_MAX: usize = 64;
 
 const DASH: &str = "— ";
-const PRIVATE: &str = "PRIVATE+KEY+";
+/// Go's `sumdb/note` begins private keys so.
+pub(super) const PRIVATE: &str = "PRIVATE+KEY+";
 
 impl Note {
     /// A text signed by one key. The text must end in LF and hold no other control character.
@@ -94,6 +95,11 @@ impl Note {
         let bytes = key.signature(self.text.as_bytes())?.to_vec();
         self.signatures.push(Signature { key_id: public.id(), name: public.name, bytes });
         Ok(())
+    }
+
+    /// One more signature, made elsewhere.
+    pub fn add(&mut self, signature: Signature) {
+        self.signatures.push(signature);
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
@@ -114,13 +120,23 @@ impl Note {
         &self.text
     }
 
+    /// Drops the signatures of all but these keys; nothing else says how many a stranger added.
+    pub fn keep_signatures_of(&mut self, keys: &[VerifierKey]) {
+        self.signatures.retain(|s| keys.iter().any(|key| s.name == key.name && s.key_id == key.id()));
+    }
+
+    /// What stands under a name and a key id, unchecked.
+    pub(super) fn signatures_of<'n>(&'n self, name: &'n str, id: [u8; 4]) -> impl Iterator<Item = &'n [u8]> {
+        let of = self.signatures.iter().filter(move |s| s.name == name && s.key_id == id);
+        of.map(|signature| signature.bytes.as_slice())
+    }
+
     /// The text, if this key signed it. Signatures of other keys are ignored, a wrong one of this key is not.
     pub fn verify(&self, key: &VerifierKey) -> Result<&str, NoteError> {
-        let id = key.id();
         let mut is_signed = false;
-        for signature in self.signatures.iter().filter(|s| s.name == key.name && s.key_id == id) {
+        for signature in self.signatures_of(&key.name, key.id()) {
             let wrong = || NoteError::Wrong(key.name.clone());
-            let bytes = Ed25519::from_slice(&signature.bytes).map_err(|_| wrong())?;
+            let bytes = Ed25519::from_slice(signature).map_err(|_| wrong())?;
             key.key.verify_strict(self.text.as_bytes(), &bytes).map_err(|_| wrong())?;
             is_signed = true;
         }
@@ -131,15 +147,25 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for Signature { name, key_id, bytes } in &self.signatures {
-            writeln!(f, "{DASH}{name} {}", BASE64.encode(&[key_id, bytes.as_slice()].concat()))?;
-        }
-        Ok(())
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
+    }
+}
+
+/// The line, without LF.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, key_id, bytes } = self;
+        write!(f, "{DASH}{name} {}", BASE64.encode(&[key_id, bytes.as_slice()].concat()))
     }
 }
 
 impl Signature {
-    fn parse(line: &str) -> Result<Self, NoteError> {
+    pub(super) fn new(name: &str, key_id: [u8; 4], bytes: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), key_id, bytes }
+    }
+
+    /// Reads a line, without LF.
+    pub fn parse(line: &str) -> Result<Self, NoteError> {
         let malformed = || NoteError::Malformed("a signature line is not `— <name> <base64>`");
         let (name, base64) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or_else(malformed)?;
         // Strict: padding must be there and unused bits must be zero.
@@ -162,7 +188,7 @@ impl VerifierKey {
         if !is_key_name(name) {
             return Err(NoteError::BadKey("its name is empty or holds a space"));
         }
-        let bytes = key_bytes(key)?;
+        let bytes = key_bytes(key, ED25519)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NoteError::BadKey("it is no point of the curve"))?;
         let this = Self { name: name.to_owned(), key };
         if id != HEXLOWER.encode(&this.id()) {
@@ -176,12 +202,7 @@ impl VerifierKey {
     }
 
     fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new()
-            .chain_update(&self.name)
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.as_bytes())
-            .finalize();
-        [hash[0], hash[1], hash[2], hash[3]]
+        key_id(&self.name, ED25519, self.key.as_bytes())
     }
 }
 
@@ -215,7 +236,7 @@ impl SignerKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::BadKey("a signer key is `PRIVATE+KEY+<name>+<key id>+<base64>`"));
         };
-        let this = Self::from_seed(name, &key_bytes(key)?)?;
+        let this = Self::from_seed(name, &key_bytes(key, ED25519)?)?;
         if id != HEXLOWER.encode(&this.verifier().id()) {
             return Err(NoteError::BadKey("its key id does not belong to it: was the file changed?"));
         }
@@ -265,6 +286,12 @@ pub(super) fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 
+/// By which signatures of a key are told from those of others.
+pub(super) fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(public).finalize();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
 fn check_text(text: &str) -> Result<(), NoteError> {
     if !text.ends_with('\n') {
         return Err(NoteError::Malformed("the text does not end in a line feed"));
@@ -275,11 +302,12 @@ fn check_text(text: &str) -> Result<(), NoteError> {
     Ok(())
 }
 
-fn key_bytes(base64: &str) -> Result<[u8; 32], NoteError> {
+/// The key of this type in the last part of its text form.
+pub(super) fn key_bytes(base64: &str, kind: u8) -> Result<[u8; 32], NoteError> {
     let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| NoteError::BadKey("it is not base64"))?;
     match bytes.split_first() {
-        Some((&ED25519, key)) => key.try_into().map_err(|_| NoteError::BadKey("it has not 32 bytes")),
-        _ => Err(NoteError::BadKey("it is not an Ed25519 key")),
+        Some((found, key)) if *found == kind => key.try_into().map_err(|_| NoteError::BadKey("it has not 32 bytes")),
+        _ => Err(NoteError::BadKey("it is a key of another type: 1 are those of logs, 4 those of witnesses")),
     }
 }
 
