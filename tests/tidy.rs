@@ -40,10 +40,6 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper", &["witness"]),
     ("hyper_util", &["witness"]),
     ("clap", &["cli", "main"]),
-    ("axum", &["witness"]),
-    ("hyper", &["witness"]),
-    ("hyper_util", &["witness"]),
-    ("clap", &["cli", "main"]),
     ("tokio", &["collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
     ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "pipeline", "cli"]),
 ];

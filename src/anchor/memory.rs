@@ -30,6 +30,8 @@ struct Facts {
     count: u64,
     told: Option<Stamp>,
     error: String,
+    #[serde(default)]
+    conflict: bool,
 }
 
 impl Memory {
@@ -48,10 +50,10 @@ impl Memory {
         let Some(name) = event.what.object.as_ref().filter(|_| event.source.kind == Family::Whodid) else { return };
         match event.what.action.as_str() {
             action::ANCHOR_BACK => drop(self.0.remove(name)),
-            action::ANCHOR_FAILED | action::ANCHOR_RESTATED => {
+            action::ANCHOR_FAILED | action::ANCHOR_CONFLICT | action::ANCHOR_RESTATED => {
                 let facts = event.detail.get("whodid").and_then(|facts| Facts::deserialize(facts).ok());
-                if let Some(Facts { kind, to, sent, since, count, told, error }) = facts {
-                    let failing = Some(Failing { since, count, error, told });
+                if let Some(Facts { kind, to, sent, since, count, told, error, conflict }) = facts {
+                    let failing = Some(Failing { since, count, error, told, is_conflict: conflict });
                     let standing = Standing { kind, to, size: sent, failing, ..Standing::default() };
                     self.0.insert(name.clone(), standing);
                 }

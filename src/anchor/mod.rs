@@ -16,6 +16,7 @@ mod memory;
 mod s3;
 mod standing;
 mod syslog;
+mod witness;
 mod worker;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::time::Duration;
 use crate::config;
 use crate::config::anchor::To;
 use crate::event::Stamp;
+use crate::trail::Reader;
 use crate::trail::checkpoint::Checkpoint;
 
 pub use memory::Memory;
@@ -37,6 +39,7 @@ use file::AnchorFile;
 #[cfg(feature = "aws")]
 use s3::Store;
 use syslog::SyslogServer;
+use witness::WitnessClient;
 
 /// A signed checkpoint on its way.
 #[derive(Debug, Clone)]
@@ -88,6 +91,18 @@ pub enum AnchorError {
     Trail(String),
     #[error("the checkpoint of the trail cannot be written as one line")]
     NoLine,
+    /// Another history of this trail was signed with its key.
+    #[error(
+        "{what} ({known} entries there, {ours} here): this trail was put back to an older state, or a copy of it \
+         goes on elsewhere with the same key"
+    )]
+    Conflict { ours: u64, known: u64, what: &'static str },
+}
+
+impl AnchorError {
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
 }
 
 /// What was found out without leaving anything there.
@@ -108,11 +123,12 @@ enum Place {
     Syslog(SyslogServer),
     #[cfg(not(feature = "aws"))]
     NotBuilt,
+    Witness(WitnessClient),
 }
 
 impl Place {
-    /// `known` is the size that was taken last, if any ever was.
-    fn new(to: &To, known: Option<u64>) -> Self {
+    /// `known` is the size that was taken last, if any ever was; a place that only is probed has no trail.
+    fn new(to: &To, known: Option<u64>, trail: Option<&Arc<Reader>>) -> Self {
         match to {
             To::File { path } => Self::File(AnchorFile::new(path, known)),
             #[cfg(feature = "aws")]
@@ -120,6 +136,7 @@ impl Place {
             #[cfg(not(feature = "aws"))]
             To::S3(_) => Self::NotBuilt,
             To::Syslog(syslog) => Self::Syslog(SyslogServer::new(syslog)),
+            To::Witness(witness) => Self::Witness(WitnessClient::new(witness, known, trail)),
         }
     }
 
@@ -132,6 +149,7 @@ impl Place {
             Self::Syslog(server) => server.send(signed).await,
             #[cfg(not(feature = "aws"))]
             Self::NotBuilt => Err(AnchorError::NotBuilt),
+            Self::Witness(witness) => witness.send(signed).await,
         }
     }
 
@@ -143,13 +161,14 @@ impl Place {
             Self::Syslog(server) => server.probe().await,
             #[cfg(not(feature = "aws"))]
             Self::NotBuilt => Err(AnchorError::NotBuilt),
+            Self::Witness(witness) => witness.probe().await,
         }
     }
 }
 
 /// Whether an anchor can be reached and written; nothing is left there.
 pub async fn probe(anchor: &config::Anchor) -> Result<Probe, AnchorError> {
-    let mut place = Place::new(&anchor.to, None);
+    let mut place = Place::new(&anchor.to, None, None);
     match tokio::time::timeout(PROBE_MAX, place.probe()).await {
         Ok(probed) => probed,
         Err(_) => Err(AnchorError::Timeout(PROBE_MAX)),

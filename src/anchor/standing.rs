@@ -35,6 +35,8 @@ pub struct Failing {
     pub error: String,
     /// When the trail was told last; none if it was not.
     pub told: Option<Stamp>,
+    /// Another history of this trail is known there.
+    pub is_conflict: bool,
 }
 
 /// The trail is told again after this time.
@@ -60,15 +62,30 @@ impl Standing {
     /// One was not.
     pub(super) fn failed(&mut self, name: &str, size: Option<u64>, error: &AnchorError, now: Stamp) -> Option<Event> {
         self.tried = size.or(self.tried);
-        let failing = self.failing.get_or_insert(Failing { since: now, count: 0, error: String::new(), told: None });
+        let failing = self.failing.get_or_insert(Failing {
+            since: now,
+            count: 0,
+            error: String::new(),
+            told: None,
+            is_conflict: false,
+        });
         failing.count += 1;
         failing.error = error.to_string();
+        // Another history is worse than silence: it is told at once, also where the anchor was failing before.
+        let is_worse = error.is_conflict() && !failing.is_conflict;
+        failing.is_conflict |= error.is_conflict();
         // A clock that was set back must not silence it.
         let is_due = failing.told.is_none_or(|told| (now.instant() - told.instant()).abs() >= TELL_EVERY);
-        if is_due {
+        if is_due || is_worse {
             failing.told = Some(now);
         }
-        is_due.then(|| self.event(name, action::ANCHOR_FAILED, now))
+        let action = if error.is_conflict() { action::ANCHOR_CONFLICT } else { action::ANCHOR_FAILED };
+        let mut event = (is_due || is_worse).then(|| self.event(name, action, now));
+        if let (Some(event), AnchorError::Conflict { ours, known, .. }) = (&mut event, error) {
+            event.set_detail("ours", json!(ours));
+            event.set_detail("known", json!(known));
+        }
+        event
     }
 
     /// For the beginning of a segment of the trail; nothing for an anchor that is well.
@@ -80,6 +97,7 @@ impl Standing {
             event.set_detail("count", json!(failing.count));
             event.set_detail("told", json!(failing.told));
             event.set_detail("error", json!(failing.error));
+            event.set_detail("conflict", json!(failing.is_conflict));
             event.reason = Some(failing.error.clone());
         }
         event.outcome = Outcome::Failure;
@@ -110,6 +128,19 @@ mod tests {
         assert_eq!(back.what.action, action::ANCHOR_BACK);
         assert_eq!((standing.size, standing.failing.clone()), (Some(9), None));
         assert_eq!(standing.took("vault", 10, at("13:00:01")), None);
+    }
+
+    #[test]
+    fn another_history_is_told_at_once_and_once_an_hour() {
+        let mut standing = Standing::default();
+        let conflict = AnchorError::Conflict { ours: 7, known: 9, what: "it cosigned more than is here" };
+        assert!(standing.failed("far", Some(7), &AnchorError::Gone, at("12:00:00")).is_some());
+        let told = standing.failed("far", Some(7), &conflict, at("12:00:10")).expect("an event");
+        assert_eq!(told.what.action, action::ANCHOR_CONFLICT);
+        assert_eq!(told.detail["whodid"]["known"], 9);
+        assert!(standing.failed("far", Some(7), &conflict, at("12:00:20")).is_none());
+        assert!(standing.failed("far", Some(7), &AnchorError::Gone, at("12:00:30")).is_none());
+        assert!(standing.failed("far", Some(7), &conflict, at("13:00:20")).is_some());
     }
 
     #[test]

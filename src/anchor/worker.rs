@@ -39,7 +39,7 @@ pub struct Worker {
 impl Worker {
     /// Ends when nobody can sign any more and the last checkpoint is taken; or never, if that never is.
     pub async fn work(mut self) {
-        let mut place = Place::new(&self.anchor.to, self.sent());
+        let mut place = Place::new(&self.anchor.to, self.sent(), Some(&self.trail));
         let (mut due, mut failures, mut is_last) = (Instant::now(), 0, false);
         loop {
             let signed = *self.signed.borrow_and_update();
@@ -120,7 +120,7 @@ impl Worker {
 }
 
 /// The checkpoint as it lies there now.
-fn newest(trail: &Reader, now: Stamp) -> Result<Signed, AnchorError> {
+pub(super) fn newest(trail: &Reader, now: Stamp) -> Result<Signed, AnchorError> {
     let (checkpoint, note) = trail.checkpoint_note().map_err(|error| AnchorError::Trail(error.to_string()))?;
     Ok(Signed { checkpoint, note: note.to_string().into(), at: now })
 }

@@ -27,6 +27,16 @@ pub enum To {
     },
     S3(Bucket),
     Syslog(Syslog),
+    Witness(Witness),
+}
+
+/// Another host that cosigns each checkpoint (C2SP tlog-witness).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// What `/add-checkpoint` is added to.
+    pub url: String,
+    /// Its verifier key.
+    pub key: String,
 }
 
 /// One object for each checkpoint.
@@ -90,6 +100,7 @@ impl To {
             Self::File { .. } => Kind::File.name(),
             Self::S3(_) => Kind::S3.name(),
             Self::Syslog(_) => Kind::Syslog.name(),
+            Self::Witness(_) => Kind::Witness.name(),
         }
     }
 }
@@ -101,6 +112,7 @@ impl fmt::Display for To {
             Self::File { path } => write!(f, "{}", path.display()),
             Self::S3(Bucket { bucket, prefix, .. }) => write!(f, "s3://{bucket}/{prefix}"),
             Self::Syslog(syslog) => syslog.address.fmt(f),
+            Self::Witness(witness) => f.write_str(&witness.url),
         }
     }
 }
@@ -150,6 +162,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<To> {
         Kind::File => section.required(&PATH).map(|path| To::File { path: join(folder, &path) }),
         Kind::S3 => read_s3(section).map(To::S3),
         Kind::Syslog => read_syslog(section).map(To::Syslog),
+        Kind::Witness => read_witness(section).map(To::Witness),
     }
 }
 
@@ -188,11 +201,24 @@ fn read_syslog(section: &mut Section<'_, '_>) -> Option<Syslog> {
     Some(Syslog { address: address?, facility: facility?, framing: framing? })
 }
 
+fn read_witness(section: &mut Section<'_, '_>) -> Option<Witness> {
+    let (url, key) = (section.required(&URL), section.required(&WITNESS_KEY));
+    if let Some(url) = url.as_deref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        section.report_key("url", format!("`url`: \"{url}\" is no address"), "such as \"https://witness.example.org\"");
+    }
+    if let Some(key) = key.as_deref().filter(|key| key.splitn(3, '+').count() < 3) {
+        let advice = "what `whodid witness --print-key` says there: <name>+<key id>+<base64>";
+        section.report_key("key", format!("`key`: \"{key}\" is no public key"), advice);
+    }
+    Some(Witness { url: url?, key: key?.trim().to_owned() })
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
     S3,
     Syslog,
+    Witness,
 }
 
 impl Kind {
@@ -201,6 +227,7 @@ impl Kind {
             Self::File => "file",
             Self::S3 => "s3",
             Self::Syslog => "syslog",
+            Self::Witness => "witness",
         }
     }
 }
@@ -209,7 +236,7 @@ impl Setting for Kind {
     const KIND: &'static str = "a type of anchor in quotes";
 
     fn read(value: &toml::de::DeValue<'_>) -> Result<Self, Misread> {
-        Misread::choice(value, "type of anchor", [Self::File, Self::S3, Self::Syslog], Self::name)
+        Misread::choice(value, "type of anchor", [Self::File, Self::S3, Self::Syslog, Self::Witness], Self::name)
     }
 }
 
@@ -319,6 +346,8 @@ pub(super) static ANCHOR: Table = Table {
         &ADDRESS.declaration,
         &FACILITY.declaration,
         &FRAMING.declaration,
+        &URL.declaration,
+        &WITNESS_KEY.declaration,
     ],
     tables: &[],
 };
@@ -328,7 +357,7 @@ static NAME: Key<String> = Key::required("name", "\"vault\"", "Unique; what even
 static TYPE: Key<Kind> = Key::required(
     "type",
     "\"file\"",
-    "file (appended to), s3 (one object each) or syslog (one message each). The keys below belong to one of them.",
+    "file (appended to), s3 (one object each), syslog (one message each) or witness (cosigns each). The keys below belong to one of them.",
 );
 
 static EVERY: Key<Duration> = Key::with_default(
@@ -376,6 +405,15 @@ static ADDRESS: Key<SyslogAddress> = Key::required(
 );
 
 static FACILITY: Key<Facility> = Key::with_default("facility", "\"authpriv\"", "syslog: under which it is filed.");
+
+static URL: Key<String> =
+    Key::required("url", "\"https://witness.example.org\"", "witness: its address (docs/witness.md).");
+
+static WITNESS_KEY: Key<String> = Key::required(
+    "key",
+    "\"witness.example.org+8d66cf3f+BA…\"",
+    "witness: its public key; what it answers is checked with that.",
+);
 
 static FRAMING: Key<Framing> = Key::with_default(
     "framing",

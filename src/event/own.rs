@@ -31,6 +31,8 @@ pub mod action {
     pub const ALERT_RESTATED: &str = "alert.restated";
     /// An anchor did not take a checkpoint: the first time, and once an hour while it lasts.
     pub const ANCHOR_FAILED: &str = "anchor.failed";
+    /// A witness knows another history of this trail, or more of it: it was put back, or a copy goes on elsewhere.
+    pub const ANCHOR_CONFLICT: &str = "anchor.conflict";
     pub const ANCHOR_BACK: &str = "anchor.back";
     /// That an anchor is failing, said again at the beginning of a segment.
     pub const ANCHOR_RESTATED: &str = "anchor.restated";

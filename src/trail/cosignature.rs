@@ -37,6 +37,9 @@ const COSIGNATURE: u8 = 4;
 
 const TIME_BYTES: usize = 8;
 
+/// A witness may have several keys and forms of signature; more than this is nonsense.
+const LINES_MAX: usize = 16;
+
 /// The first second of the year 10000: what is later was written by no clock.
 const TIME_END: u64 = 253_402_300_800;
 
@@ -71,6 +74,22 @@ impl WitnessKey {
             newest = newest.max(Some(time));
         }
         newest.ok_or_else(|| NoteError::Unsigned(self.name.clone()))
+    }
+
+    /// The checkpoint with what this witness answered to it, and when that was: lines of others are left out.
+    pub fn take(&self, checkpoint: &Note, lines: &str) -> Result<(Note, Stamp), NoteError> {
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed("it does not end in a line feed"))?;
+        let mut cosigned = checkpoint.clone();
+        // Whatever it had of this witness is older.
+        cosigned.drop_signatures_of(&self.name, self.id());
+        for line in lines.split('\n').take(LINES_MAX) {
+            let signature = Signature::parse(line)?;
+            if signature.is_of(&self.name, self.id()) {
+                cosigned.add(signature);
+            }
+        }
+        let at = self.cosigned(&cosigned)?;
+        Ok((cosigned, at))
     }
 
     /// The time of a signature that holds.
@@ -139,6 +158,14 @@ impl fmt::Debug for Cosigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cosigner({})", self.verifier())
     }
+}
+
+/// Who cosigned a note and when, by what is written there: nothing of it is checked.
+pub(super) fn claimed(note: &Note) -> Option<(&str, [u8; 4], u64)> {
+    note.claims(TIME_BYTES + Ed25519::BYTE_SIZE).find_map(|(name, id, bytes)| {
+        let (time, _) = bytes.split_first_chunk::<TIME_BYTES>()?;
+        Some((name, id, u64::from_be_bytes(*time)))
+    })
 }
 
 fn message(time: u64, text: &str) -> String {

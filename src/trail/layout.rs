@@ -9,6 +9,7 @@
 //! <data>/trail/acknowledged                how many entries are durable
 //! <data>/trail/tile/<level>/<n>            hashes
 //! <data>/trail/checkpoint                  the signed size and root
+//! <data>/trail/cosigned                    checkpoints with the cosignatures of witnesses
 //! <data>/trail/blob/<sha256>               records that are longer than a line
 //! <data>/trail/quarantine/                 what a crash left behind unfinished
 //! <data>/trail/recovered                   of these, what no event tells of yet
@@ -87,6 +88,10 @@ impl Layout {
 
     pub(super) fn checkpoint(&self) -> PathBuf {
         self.trail.join("checkpoint")
+    }
+
+    pub(super) fn cosigned(&self) -> PathBuf {
+        self.trail.join("cosigned")
     }
 
     pub(super) fn blobs(&self) -> PathBuf {

@@ -12,6 +12,7 @@
 mod acknowledged;
 mod agent;
 mod blob;
+mod cosigned;
 mod error;
 mod hold;
 mod init;
@@ -51,6 +52,7 @@ pub mod tile;
 pub mod tree;
 
 pub use agent::AgentError;
+pub use cosigned::keep as keep_cosigned;
 pub use error::{Damage, Holder, TrailError};
 pub use hold::HOLD_REASON_BYTES_MAX;
 pub use init::{Identity, init};
@@ -64,5 +66,5 @@ pub use seal::{Outcome, Sealer};
 pub use seen::Seen;
 pub use signing::Signing;
 pub use unrecorded::Recovered;
-pub use verify::{Against, Exit, Finding, Report, Signature, verify};
+pub use verify::{Against, Exit, Finding, Report, Signature, Vouched, verify};
 pub use writer::{Open, Opened, Writer};

@@ -120,14 +120,24 @@ impl Note {
         &self.text
     }
 
+    pub(super) fn drop_signatures_of(&mut self, name: &str, id: [u8; 4]) {
+        self.signatures.retain(|signature| !signature.is_of(name, id));
+    }
+
+    /// Name, key id and bytes of the signatures that have this length, unchecked.
+    pub(super) fn claims(&self, length: usize) -> impl Iterator<Item = (&str, [u8; 4], &[u8])> {
+        let of = self.signatures.iter().filter(move |signature| signature.bytes.len() == length);
+        of.map(|signature| (signature.name.as_str(), signature.key_id, signature.bytes.as_slice()))
+    }
+
     /// Drops the signatures of all but these keys; nothing else says how many a stranger added.
     pub fn keep_signatures_of(&mut self, keys: &[VerifierKey]) {
-        self.signatures.retain(|s| keys.iter().any(|key| s.name == key.name && s.key_id == key.id()));
+        self.signatures.retain(|signature| keys.iter().any(|key| signature.is_of(&key.name, key.id())));
     }
 
     /// What stands under a name and a key id, unchecked.
     pub(super) fn signatures_of<'n>(&'n self, name: &'n str, id: [u8; 4]) -> impl Iterator<Item = &'n [u8]> {
-        let of = self.signatures.iter().filter(move |s| s.name == name && s.key_id == id);
+        let of = self.signatures.iter().filter(move |signature| signature.is_of(name, id));
         of.map(|signature| signature.bytes.as_slice())
     }
 
@@ -162,6 +172,10 @@ impl fmt::Display for Signature {
 impl Signature {
     pub(super) fn new(name: &str, key_id: [u8; 4], bytes: Vec<u8>) -> Self {
         Self { name: name.to_owned(), key_id, bytes }
+    }
+
+    pub(super) fn is_of(&self, name: &str, id: [u8; 4]) -> bool {
+        self.name == name && self.key_id == id
     }
 
     /// Reads a line, without LF.

@@ -8,7 +8,7 @@ use super::error::Damage;
 use super::layout;
 use super::proof::Proof;
 use super::tile::Tile;
-use super::tree::{self, Subtree};
+use super::tree::{self, Hash, Subtree};
 use super::{Reader, TrailError};
 use crate::event::{Event, EventId};
 
@@ -35,6 +35,24 @@ impl Reader {
                 Err(TrailError::Damaged { .. }) if tries > 1 && self.signed_note()? != before => tries -= 1,
                 done => return done,
             }
+        }
+    }
+
+    /// What shows that the signed tree continues that of its first `old` entries, and the root of those. While a
+    /// writer signs on, the tiles of an older checkpoint go: then ask again with the newest.
+    pub fn continues(&self, old: u64, checkpoint: &Checkpoint) -> Result<Vec<Hash>, TrailError> {
+        let (size, root) = (checkpoint.size, checkpoint.root);
+        let mut stored = |subtree: Subtree| {
+            let missing = || TrailError::missing(self.layout.trail.join("tile"));
+            let (tile, hashes): (Tile, _) = Tile::holding(subtree, size).ok_or_else(missing)?;
+            let all = self.tiles.expect(tile)?;
+            Ok::<_, TrailError>(tree::fold(all.get(hashes).ok_or_else(missing)?))
+        };
+        let proof = tree::consistency(old, size, &mut stored)?;
+        let old_root = tree::root(old, &mut stored)?;
+        match tree::is_consistent((old, old_root), (size, root), &proof) {
+            true => Ok(proof),
+            false => Err(TrailError::damaged(self.layout.trail.join("tile"), Damage::Root)),
         }
     }
 
@@ -108,6 +126,20 @@ mod tests {
             assert!(read.verify(&other, &key).is_err());
         }
         assert!(matches!(reader.prove(700), Err(TrailError::Beyond { seq: 700, size: 700 })));
+    }
+
+    #[test]
+    fn the_signed_tree_continues_every_tree_before_it() {
+        let bench = Bench::new();
+        bench.fill(700);
+        let reader = bench.reader();
+        let (signed, _) = reader.checkpoint_note().expect("signed");
+        for old in (0..=700).step_by(41).chain([1, 255, 256, 257, 511, 512, 513, 699, 700]) {
+            let proof = reader.continues(old, &signed).expect("tiles");
+            assert_eq!(proof.is_empty(), old == 0 || old == 700, "{old}");
+        }
+        bench.flip("trail/tile/0/000", 40);
+        assert!(matches!(bench.reader().continues(300, &signed), Err(TrailError::Damaged { .. })));
     }
 
     #[test]

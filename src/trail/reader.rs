@@ -85,6 +85,11 @@ impl Reader {
         &self.origin.origin
     }
 
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.layout.data
+    }
+
     pub fn mode(&self) -> Mode {
         self.origin.mode
     }

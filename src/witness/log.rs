@@ -67,13 +67,12 @@ impl Log {
         let known =
             self.known.as_ref().map_or((0, tree::empty()), |known| (known.checkpoint.size, known.checkpoint.root));
         let is_fork = size == known.0 && root != known.1;
-        if old != known.0 || is_fork {
-            let evidence = match size < known.0 {
-                _ if is_fork => Some(Evidence::Fork),
-                true => Some(Evidence::Older),
-                false => None,
-            };
-            return Checked::Refused(Answer::Conflict(known.0), evidence);
+        if old != known.0 {
+            let older = (size < known.0).then_some(Evidence::Older);
+            return Checked::Refused(Answer::Conflict(known.0), is_fork.then_some(Evidence::Fork).or(older));
+        }
+        if is_fork {
+            return Checked::Refused(Answer::Fork, Some(Evidence::Fork));
         }
         match tree::is_consistent(known, (size, root), proof) {
             true => Checked::Continues,

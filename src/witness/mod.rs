@@ -52,6 +52,8 @@ pub enum Answer {
     Untrusted(NoteError),
     /// What was cosigned last has this size.
     Conflict(u64),
+    /// What was cosigned last has the same size and another root.
+    Fork,
     /// The proof does not hold.
     Unproven,
 }

@@ -58,7 +58,7 @@ pub async fn serve(
     witness: Arc<Witness>,
     listener: TcpListener,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), WitnessError> {
     let (fatal, mut failed) = mpsc::channel(1);
     let shared = Arc::new(Shared { witness, timeout: limits.timeout, fatal });
@@ -68,6 +68,7 @@ pub async fn serve(
         .with_state(Arc::clone(&shared));
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
+    let mut stopping = pin!(stopped(stop.clone()));
     let ended = loop {
         let accepted = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
@@ -76,7 +77,7 @@ pub async fn serve(
         tokio::select! {
             biased;
             Some(error) = failed.recv() => break Err(error),
-            _ = stop.wait_for(|is_time| *is_time) => break Ok(()),
+            () = &mut stopping => break Ok(()),
             Some(_) = connections.join_next() => {}
             (slot, accepted) = accepted => match accepted {
                 Ok((stream, _)) => {
@@ -107,7 +108,7 @@ fn connection(
     stream: TcpStream,
     router: Router,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send {
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -119,7 +120,7 @@ fn connection(
         let mut serving = pin!(serving);
         let done = tokio::select! {
             done = serving.as_mut() => done,
-            _ = stop.wait_for(|is_time| *is_time) => {
+            () = stopped(stop) => {
                 serving.as_mut().graceful_shutdown();
                 serving.as_mut().await
             }
@@ -128,6 +129,11 @@ fn connection(
             debug!(%error, "A connection broke off.");
         }
     }
+}
+
+/// A sender that is gone is as good as a stop.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    drop(stop.wait_for(|is_time| *is_time).await);
 }
 
 async fn add_checkpoint(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response<Body>, Infallible> {
@@ -157,6 +163,7 @@ fn respond(answer: Answer) -> Response<Body> {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(submission::SIZE_TYPE));
             response
         }
+        Answer::Fork => text(StatusCode::CONFLICT, "another root was cosigned at this size\n"),
         Answer::Unproven => text(StatusCode::UNPROCESSABLE_ENTITY, "the consistency proof does not hold\n"),
     }
 }

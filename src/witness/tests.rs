@@ -145,11 +145,11 @@ fn two_histories_of_one_name_are_never_both_cosigned_and_the_second_is_kept() {
     let witness = bench.opened();
     bench.ask(&witness, 0, 8, "a");
     bench.ask(&witness, 8, 20, "a");
-    assert_eq!(bench.ask(&witness, 20, 20, "b"), Answer::Conflict(20));
+    assert_eq!(bench.ask(&witness, 20, 20, "b"), Answer::Fork);
     assert_eq!(bench.ask(&witness, 20, 25, "b"), Answer::Unproven);
     assert_eq!(bench.ask(&witness, 8, 15, "b"), Answer::Conflict(20));
     // Told and kept once.
-    assert_eq!(bench.ask(&witness, 20, 20, "b"), Answer::Conflict(20));
+    assert_eq!(bench.ask(&witness, 20, 20, "b"), Answer::Fork);
     let kept = bench.conflicts();
     assert_eq!(kept.len(), 3, "{kept:?}");
     let fork = kept.iter().find(|name| name.contains("-fork-20-")).expect("a fork");

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::super::progress::Bar;
 use super::super::settings::Place;
 use crate::event::escape;
-use crate::trail::{self, Against, Exit, Reader, Report, Signature};
+use crate::trail::{self, Against, Exit, Reader, Report, Signature, Vouched};
 
 /// Check every stored byte against what was signed; works on a copy, without any network
 ///
@@ -35,6 +35,11 @@ pub(super) struct Verify {
     #[arg(long = "anchor", value_name = "FILE")]
     anchors: Vec<PathBuf>,
 
+    /// The public key of a witness, or the file that holds it: its cosignatures count as anchors, and none at
+    /// all is a finding
+    #[arg(long = "witness", value_name = "KEY")]
+    witnesses: Vec<String>,
+
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -43,6 +48,9 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<Exit> {
         let mut against = Against { anchor_files: self.anchors, ..Against::default() };
+        for witness in &self.witnesses {
+            against.witnesses.push(super::key(witness)?);
+        }
         let named = self.key.as_deref().map(super::key).transpose()?;
         let folder = match self.folder {
             Some(folder) => folder,
@@ -125,6 +133,13 @@ fn text(report: &Report) -> String {
         None => text
             .push_str("anchors    none: a tail cut back to an earlier checkpoint, or an older copy, would not show\n"),
     }
+    for Vouched { witness, seen } in &report.witnesses {
+        let witness = escape::line(witness);
+        text.push_str(&match seen {
+            Some((size, at)) => format!("witness    {witness} saw {size} entries at {at}\n"),
+            None => format!("witness    {witness} says nothing here\n"),
+        });
+    }
     for finding in &report.findings {
         let byte = finding.byte.map(|byte| format!(" at byte {byte}")).unwrap_or_default();
         let path = finding.path.display().to_string();
@@ -144,6 +159,9 @@ fn document(report: &Report) -> Json {
             "text": finding.text,
         })
     });
+    let witnesses = report.witnesses.iter().map(|Vouched { witness, seen }| {
+        json!({ "name": witness, "size": seen.map(|(size, _)| size), "at": seen.map(|(_, at)| at) })
+    });
     json!({
         "verdict": verdict(report),
         "exit": report.exit() as u8,
@@ -158,6 +176,7 @@ fn document(report: &Report) -> Json {
             Signature::NotChecked => "not checked",
         },
         "anchors": { "given": report.anchors, "newest": report.anchored_to },
+        "witnesses": witnesses.collect::<Vec<Json>>(),
         "findings": findings.collect::<Vec<Json>>(),
     })
 }

@@ -13,6 +13,7 @@
 mod anchors;
 mod doubles;
 mod walk;
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use super::origin::Origin;
 use super::segment::{self, Segment};
 use super::tree::Hash;
 use anchors::Whose;
+use witnesses::Hearing;
+
+pub use witnesses::Vouched;
 
 /// What a trail is checked against.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,8 @@ pub struct Against {
     pub anchors: Vec<Vec<u8>>,
     /// Files and folders with more of them: notes, or lines of a log.
     pub anchor_files: Vec<PathBuf>,
+    /// The public keys of witnesses whose cosignatures must be here.
+    pub witnesses: Vec<String>,
 }
 
 /// The verdict as exit code of `trail verify`.
@@ -89,6 +95,8 @@ pub struct Report {
     /// How many anchors of this trail were given, and the highest size among them.
     pub anchors: usize,
     pub anchored_to: Option<u64>,
+    /// For each witness that was named, what it saw.
+    pub witnesses: Vec<Vouched>,
     /// Most telling first; of alike ones that of the first entry.
     pub findings: Vec<Finding>,
 }
@@ -123,6 +131,7 @@ impl Report {
             signature: Signature::NotChecked,
             anchors: 0,
             anchored_to: None,
+            witnesses: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -168,7 +177,7 @@ pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u6
     // The checkpoint first: a writer at work begins new segments, and what is signed is there before that.
     let signed = signed(&layout, key.as_ref(), &mut report);
     let mut known: Vec<Known> = signed.into_iter().collect();
-    known.extend(anchors(against, key.as_ref(), &mut report, folder));
+    known.extend(anchors(&layout, against, key.as_ref(), &mut report, folder));
     let walked = segment::list(&layout).and_then(|firsts| {
         let bytes = |first: &u64| Segment::open(&layout, *first).and_then(|segment| segment.bytes()).unwrap_or(0);
         report.bytes = firsts.iter().map(bytes).sum();
@@ -252,8 +261,10 @@ fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut R
     }
 }
 
-/// Those that the key signed: others say nothing about this trail.
-fn anchors(against: &Against, key: Option<&VerifierKey>, report: &mut Report, folder: &Path) -> Vec<Known> {
+/// Those that the key signed: others say nothing about this trail. Cosigned ones may lie in the copy too.
+fn anchors(
+    layout: &Layout,
+    against: &Against, key: Option<&VerifierKey>, report: &mut Report, folder: &Path) -> Vec<Known> {
     let signed = report.origin.clone();
     let name = key.map(VerifierKey::name).or(signed.as_deref());
     let whose = |checkpoint: &Checkpoint, note: &Note| match key.map_or(Ok(""), |key| note.verify(key)) {
@@ -261,7 +272,18 @@ fn anchors(against: &Against, key: Option<&VerifierKey>, report: &mut Report, fo
         Ok(_) => Whose::Ours,
         Err(error) => Whose::Wrong(error),
     };
-    anchors::gather(against, folder, &whose, report)
+    let hearing = Hearing::new(&against.witnesses, folder, report);
+    let heard = |checkpoint: &Checkpoint, note: &Note| {
+        let whose = whose(checkpoint, note);
+        if matches!(whose, Whose::Ours) {
+            hearing.hear(checkpoint, note);
+        }
+        whose
+    };
+    let mut known = anchors::gather(against, folder, &heard, report);
+    known.extend(hearing.copy(layout, &whose, report));
+    hearing.tell(layout, report);
+    known
 }
 
 #[cfg(test)]
