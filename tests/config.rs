@@ -7,10 +7,12 @@ use std::time::Duration;
 use whodid::clock::Clock;
 use whodid::config::alert::{Compare, Measure};
 use whodid::config::source::From;
+use whodid::config::witness::Witness;
 use whodid::config::{Config, Kind, Machine, example};
 use whodid::event::Family;
 use whodid::schedule::Schedule;
 use whodid::sources::zone::Zone;
+use whodid::trail::note::VerifierKey;
 
 /// A machine without anything, all below one folder.
 struct Bench {
@@ -434,6 +436,9 @@ fn every_example_configuration_is_right() {
             let path = entry.expect("readable").path();
             if path.is_dir() {
                 folders.push(path);
+            } else if path.ends_with("witness.toml") {
+                let witness = Witness::discover(Some(&path)).unwrap_or_else(|problems| panic!("{problems}"));
+                assert!(witness.logs.iter().all(|key| VerifierKey::parse(key).is_ok()));
             } else if path.extension().is_some_and(|ending| ending == "toml") {
                 let config = Bench::new().discover(Some(&path), None).unwrap_or_else(|problems| panic!("{problems}"));
                 assert!(!config.sources.is_empty(), "{} reads nothing", path.display());

@@ -21,3 +21,4 @@ mod tidy;
 mod utmp;
 mod utmp_data;
 mod verdicts;
+mod witness;

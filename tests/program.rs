@@ -39,6 +39,10 @@ impl Said {
         self.status.code()
     }
 
+    pub(crate) fn out_of(&self) -> &str {
+        &self.out
+    }
+
     #[track_caller]
     pub(crate) fn code(&self, expected: i32) -> &Self {
         assert_eq!(self.status.code(), Some(expected), "{self:#?}");

@@ -15,6 +15,7 @@ const IDS: &[&str] = &[
     "linux/ssh-brute-force",
     "linux/ssh-login-as-root",
     "linux/sudo-denied",
+    "whodid/trail-conflict",
 ];
 
 fn shipped() -> Config {

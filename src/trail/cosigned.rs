@@ -34,7 +34,7 @@ pub fn keep(data: &Path, cosigned: &Note) -> Result<(), TrailError> {
     let bytes = read_small(&path, BYTES_MAX)?.unwrap_or_default();
     // What is no note is no cosignature either.
     let kept: Vec<Note> = notes::read(&bytes).filter_map(|(_, note)| Some(note.ok()?.1)).collect();
-    let text: String = with(kept, cosigned.clone()).iter().map(|note| format!("{note}\n")).collect();
+    let text: String = with(kept, cosigned.clone()).iter().map(Note::to_string).collect();
     durable::replace(&path, text.as_bytes(), FILE_MODE).map_err(|error| TrailError::io(path, error))
 }
 

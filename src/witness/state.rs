@@ -170,7 +170,7 @@ impl State {
         if path.exists() || names.filter(|name| name.starts_with(&kind)).count() >= CONFLICTS_MAX {
             return Ok(None);
         }
-        let both: String = known.into_iter().chain([note]).map(|note| format!("{note}\n")).collect();
+        let both: String = known.into_iter().chain([note]).map(Note::to_string).collect();
         replace(&path, both.as_bytes(), FILE_MODE)?;
         Ok(Some(path))
     }

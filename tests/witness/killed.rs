@@ -1,0 +1,93 @@
+//! SIGKILL at every call with which a witness changes what it remembers: it never cosigns two histories.
+
+use whodid::trail::checkpoint::Checkpoint;
+use whodid::trail::note::SignerKey;
+use whodid::trail::submission::Submission;
+use whodid::trail::tree::{self, Hash, Subtree};
+
+use super::*;
+
+const ORIGIN: &str = "example.org/web-1/trail";
+
+/// Calls that change a file or make it durable.
+const CALLS: &[&str] = &["openat", "write", "fsync", "rename", "unlink"];
+
+fn key() -> SignerKey {
+    SignerKey::from_seed(ORIGIN, &[1; 32]).expect("a good name")
+}
+
+/// Histories are alike up to leaf 5.
+fn submission(old: u64, size: u64, history: &str) -> Vec<u8> {
+    let leaf = |i: u64| tree::leaf(format!("{}{i}", if i < 5 { "" } else { history }).as_bytes());
+    let leaves: Vec<Hash> = (0..size).map(leaf).collect();
+    let mut stored = |Subtree { level, index }: Subtree| {
+        let first = (index << level) as usize;
+        Ok::<_, std::convert::Infallible>(tree::fold(&leaves[first..first + (1 << level)]))
+    };
+    let proof = tree::consistency(old, size, &mut stored).unwrap_or_else(|never| match never {});
+    let checkpoint = Checkpoint { origin: ORIGIN.into(), size, root: tree::fold(&leaves) };
+    let checkpoint = checkpoint.sign(&key()).expect("a good text");
+    Submission { old, proof, checkpoint }.to_string().into_bytes()
+}
+
+impl Host {
+    /// Under strace, which kills it before the n-th of these calls at what it remembers of the log.
+    fn start_to_be_killed(&mut self, call: &str, nth: usize, paths: &[PathBuf]) {
+        let program = self.command(&[]);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-q", "-o"]).arg(self.path("trace")).arg("-e").arg(format!("trace={call}"));
+        strace.arg("-e").arg(format!("inject={call}:signal=SIGKILL:when={nth}"));
+        paths.iter().for_each(|path| drop(strace.arg("-P").arg(path)));
+        strace.arg(program.get_program()).args(program.get_args());
+        let log = fs::File::create(self.path("stderr")).expect("a file");
+        self.running = Some(strace.stdin(Stdio::null()).stderr(log).spawn().expect("strace runs"));
+        let said = || fs::read_to_string(self.path("stderr")).unwrap_or_default();
+        until("the witness listens", || said().contains("Listening."));
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_witness_killed_anywhere_never_cosigns_two_histories() {
+    let mut host = Host::new();
+    host.watch(&[key().verifier().to_string()]);
+    host.start();
+    host.watch(&[key().verifier().to_string()]);
+    assert_eq!(host.post(&submission(0, 5, "")).0, 200);
+    host.stop();
+    let logs = host.path("state/log");
+    let log = fs::read_dir(&logs).expect("a folder").next().expect("a log").expect("readable").path();
+    let paths = [log.clone(), log.with_extension("tmp"), logs];
+    let known = fs::read(&log).expect("readable");
+    let (mut kills, mut lost) = (0, 0);
+    for call in CALLS {
+        for nth in 1.. {
+            write(&log, &known);
+            host.start_to_be_killed(call, nth, &paths);
+            let first = host.post(&submission(5, 10, "a")).0;
+            let mut running = host.running.take().expect("it runs");
+            if first == 200 {
+                // Nothing killed it, and nothing will.
+                let child = fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.id()));
+                let child = child.expect("its child").trim().parse().expect("a number");
+                let child = rustix::process::Pid::from_raw(child).expect("a process");
+                rustix::process::kill_process(child, rustix::process::Signal::KILL).expect("it runs");
+            }
+            running.wait().expect("it ended");
+            host.start();
+            let second = host.post(&submission(5, 10, "b")).0;
+            assert!((first, second) != (200, 200), "{call} {nth}: both were cosigned");
+            let history = if second == 200 { "b" } else { "a" };
+            assert_eq!(host.post(&submission(10, 12, history)).0, 200, "{call} {nth}: it goes on with one of them");
+            assert_ne!(host.post(&submission(10, 13, if history == "a" { "b" } else { "a" })).0, 200);
+            host.stop();
+            if first == 200 {
+                break;
+            }
+            kills += 1;
+            lost += usize::from(second == 200);
+        }
+    }
+    eprintln!("{kills} kills, after {lost} of them the first history was not remembered");
+    assert!(kills >= 4 && lost > 0 && lost < kills, "{kills} kills, {lost} before it was remembered");
+}
