@@ -200,7 +200,7 @@ mod tests {
         assert!(VerifierKey::parse(&key).is_err());
         let log = SignerKey::from_seed("org/host/trail", &[7; 32]).expect("a good name");
         assert!(WitnessKey::parse(&log.verifier().to_string()).is_err());
-        assert!(Cosigner::parse(&log.to_secret_text()).is_err());
+        assert!(Cosigner::parse(&log.to_secret_text().expect("ours")).is_err());
         assert!(!format!("{:?}", cosigner()).contains("PRIVATE"));
     }
 

@@ -37,7 +37,9 @@ impl Host {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-q", "-o"]).arg(self.path("trace")).arg("-e").arg(format!("trace={call}"));
         strace.arg("-e").arg(format!("inject={call}:signal=SIGKILL:when={nth}"));
-        paths.iter().for_each(|path| drop(strace.arg("-P").arg(path)));
+        for path in paths {
+            strace.arg("-P").arg(path);
+        }
         strace.arg(program.get_program()).args(program.get_args());
         let log = fs::File::create(self.path("stderr")).expect("a file");
         self.running = Some(strace.stdin(Stdio::null()).stderr(log).spawn().expect("strace runs"));

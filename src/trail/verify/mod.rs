@@ -264,7 +264,11 @@ fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut R
 /// Those that the key signed: others say nothing about this trail. Cosigned ones may lie in the copy too.
 fn anchors(
     layout: &Layout,
-    against: &Against, key: Option<&VerifierKey>, report: &mut Report, folder: &Path) -> Vec<Known> {
+    against: &Against,
+    key: Option<&VerifierKey>,
+    report: &mut Report,
+    folder: &Path,
+) -> Vec<Known> {
     let signed = report.origin.clone();
     let name = key.map(VerifierKey::name).or(signed.as_deref());
     let whose = |checkpoint: &Checkpoint, note: &Note| match key.map_or(Ok(""), |key| note.verify(key)) {
