@@ -4,7 +4,7 @@ use whodid::config::{Config, Machine, prove};
 use whodid::event::Stamp;
 use whodid::sources::{self, zone::Zone};
 
-/// What issue 3 promises to ship; renaming one breaks the configurations that name it.
+/// What is promised to be there; renaming one breaks the configurations that name it.
 const IDS: &[&str] = &[
     "ansible/playbook-without-finish",
     "aws/cloudtrail-stopped",
@@ -15,6 +15,7 @@ const IDS: &[&str] = &[
     "linux/ssh-brute-force",
     "linux/ssh-login-as-root",
     "linux/sudo-denied",
+    "whodid/anchor-failed",
     "whodid/trail-conflict",
 ];
 

@@ -21,6 +21,9 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(30);
 /// How long the end of a run waits for its last checkpoint: what is not taken by then the next start sends.
 pub const LAST_MAX: Duration = Duration::from_secs(10);
 
+/// How often it is tried then: somebody waits.
+const LAST_TRIES: u32 = 3;
+
 /// Between two attempts: twice as long each time, and never the same for all who wait for one receiver.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -37,10 +40,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Ends when nobody can sign any more and the last checkpoint is taken; or never, if that never is.
+    /// Ends when nobody can sign any more and the last checkpoint is taken, or was tried often enough.
     pub async fn work(mut self) {
         let mut place = Place::new(&self.anchor.to, self.sent(), Some(&self.trail));
-        let (mut due, mut failures, mut is_last) = (Instant::now(), 0, false);
+        let (mut due, mut failures) = (Instant::now(), 0);
+        // How often the last one was tried, once there is a last one.
+        let mut last: Option<u32> = None;
         loop {
             let signed = *self.signed.borrow_and_update();
             // A checkpoint over nothing vouches for nothing.
@@ -50,17 +55,21 @@ impl Worker {
                 }
                 continue;
             }
-            match is_last {
-                true => sleep_until(due).await,
-                false => is_last = self.wait_until(due).await,
-            }
+            last = match last {
+                Some(LAST_TRIES) => return,
+                Some(tries) => {
+                    sleep_until(due).await;
+                    Some(tries + 1)
+                }
+                None => self.wait_until(due).await.then_some(1),
+            };
             let began = Instant::now();
             if self.attempt(&mut place).await {
                 failures = 0;
                 due = began + self.anchor.every;
             } else {
                 failures += 1;
-                due = Instant::now() + if is_last { PAUSE_MIN } else { pause(failures) };
+                due = Instant::now() + if last.is_some() { PAUSE_MIN } else { pause(failures) };
             }
         }
     }

@@ -64,11 +64,17 @@ fn summary(config: &Config) -> String {
         true => "none: this machine has no log that is known; name one with [[source]]".to_owned(),
         false => sources.collect::<Vec<_>>().join(", "),
     };
+    let anchors = config.anchors.iter().map(|anchor| format!("{} ({}: {})", anchor.name, anchor.to.kind(), anchor.to));
+    let anchors = match config.anchors.is_empty() {
+        true => "none: whoever has this machine can write the past anew; name a place with [[anchor]]".to_owned(),
+        false => anchors.collect::<Vec<_>>().join(", "),
+    };
     let lines = [
         ("config", file.into_owned()),
         ("data", config.data.to_string_lossy().into_owned()),
         ("keys", config.keys.to_string_lossy().into_owned()),
         ("sources", sources),
+        ("anchors", anchors),
         ("queries", config.queries.len().to_string()),
         ("alerts", config.alerts.len().to_string()),
     ];

@@ -7,7 +7,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use tokio::runtime::Builder;
+
 use super::settings::Place;
+use crate::anchor::{Probe, probe};
 use crate::check::status::{FILE_NAME, Health, Status};
 use crate::config::source::From;
 use crate::config::{Config, Source};
@@ -30,6 +34,7 @@ impl Args {
         let mut findings = Findings::default();
         findings.configuration(&config);
         config.sources.iter().for_each(|source| findings.source(source));
+        findings.anchors(&config)?;
         findings.keys(&config);
         findings.trail(&config);
         findings.writer(&config);
@@ -135,6 +140,33 @@ impl Findings {
         }
     }
 
+    /// Each is asked, all at once.
+    fn anchors(&mut self, config: &Config) -> anyhow::Result<()> {
+        if config.anchors.is_empty() {
+            self.note("anchors", "none: whoever has this machine can write the past anew (docs/anchors.md)");
+            return Ok(());
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().context("no runtime")?;
+        let probed = runtime.block_on(async {
+            let probes = config.anchors.iter().cloned().map(|anchor| tokio::spawn(async move { probe(&anchor).await }));
+            let mut probed = Vec::new();
+            for probe in probes.collect::<Vec<_>>() {
+                probed.push(probe.await);
+            }
+            probed
+        });
+        for (anchor, probed) in config.anchors.iter().zip(probed) {
+            match probed? {
+                Ok(Probe::Good) => self.good(&anchor.name, &anchor.to),
+                Ok(Probe::Partly(how)) => self.note(&anchor.name, format!("{}: {how}", anchor.to)),
+                Err(error) => self.bad(&anchor.name, format!("{}: {error}", anchor.to)),
+            }
+        }
+        // What hangs is left behind.
+        runtime.shutdown_background();
+        Ok(())
+    }
+
     fn keys(&mut self, config: &Config) {
         let path = &config.keys;
         match fs::metadata(path) {
@@ -184,6 +216,16 @@ impl Findings {
         }
         for source in status.sources.iter().filter(|source| source.state != Health::Ok) {
             self.bad(&source.name, source.reason.as_deref().unwrap_or("is failing"));
+        }
+        for anchor in &status.anchors {
+            let has = anchor.size.map_or("no checkpoint".to_owned(), |size| format!("the checkpoint over {size}"));
+            match &anchor.failing {
+                Some(failing) => {
+                    let how = format!("failing since {} ({}); it has {has}", failing.since, failing.error);
+                    self.bad(&anchor.name, how);
+                }
+                None => self.good(&anchor.name, format!("has {has}")),
+            }
         }
     }
 }

@@ -81,6 +81,19 @@ fn stored(config: &Config, report: &Report) -> String {
     if let Err(error) = &report.indexed {
         text.push_str(&format!("The index is not complete: {}\n", escape::line(&error.to_string())));
     }
+    for (name, standing) in &report.anchors {
+        let how = match (&standing.failing, standing.size) {
+            (Some(failing), _) => format!("FAILED: {}", failing.error),
+            (None, Some(size)) => format!("has the checkpoint over {size}"),
+            (None, None) => "has no checkpoint yet".to_owned(),
+        };
+        text.push_str(&format!(
+            "Anchor {} ({}) {}\n",
+            escape::line(name),
+            escape::line(&standing.to),
+            escape::line(&how)
+        ));
+    }
     text
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One variant of [`To`] for each type; [`read`] is the one place that tells them apart.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -129,11 +130,11 @@ impl fmt::Display for SyslogAddress {
 
 /// Every `[[anchor]]`, in the order of the file.
 pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Anchor> {
-    let mut anchors: Vec<Anchor> = Vec::new();
+    let (mut anchors, mut names) = (Vec::new(), BTreeSet::new());
     for mut section in top.sections(&ANCHOR) {
         let name = section.required(&NAME);
         if let Some(name) = &name {
-            check_name(&section, name, &anchors);
+            check_name(&section, name, &mut names);
         }
         let every = section.or_default(&EVERY);
         if every.is_some_and(|every| every > EVERY_MAX) {
@@ -148,11 +149,11 @@ pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Anchor> 
     anchors
 }
 
-fn check_name(section: &Section<'_, '_>, name: &str, before: &[Anchor]) {
+fn check_name(section: &Section<'_, '_>, name: &str, names: &mut BTreeSet<String>) {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         section.report_key("name", "`name` must be a word that can be read", "such as \"vault\"");
     }
-    if before.iter().any(|other| other.name == name) {
+    if !names.insert(name.to_owned()) {
         section.report_key("name", format!("two anchors are named \"{name}\""), "give each its own name");
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::alert::Alert;
+use super::anchor::To;
 use super::definitions::{self, Definitions, Text};
 use super::file::{self, Settings};
 use super::problem::{Problem, Problems, suggest};
@@ -47,6 +48,9 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
     let keys = keys_folder(place, &settings, &document, data.as_deref());
     if let (Signing::File(key), Some(data)) = (&settings.signing, &data) {
         report_in_data(&document, key, data, "set `key` under [trail] to a file elsewhere");
+    }
+    if let Some(data) = &data {
+        check_anchors(&document, &settings, data);
     }
     found.warn(place, &settings);
     found.problems.extend(document.into_problems());
@@ -199,6 +203,18 @@ fn report_in_data(document: &Document<'_>, key: &Path, data: &Path, advice: &str
             format!("the signing key would lie in the data folder {}", data.display()),
             format!("{advice}: whoever gets a copy of the data could sign in your name"),
         );
+    }
+}
+
+/// What lies with the trail is lost, copied back and changed with it.
+fn check_anchors(document: &Document<'_>, settings: &Settings, data: &Path) {
+    for anchor in &settings.anchors {
+        if let To::File { path } = &anchor.to
+            && resolved(path).starts_with(resolved(data))
+        {
+            let what = format!("the anchor \"{}\" lies in the data folder {}", anchor.name, data.display());
+            document.report(None, what, "name a file elsewhere, best on another mount");
+        }
     }
 }
 

@@ -213,6 +213,6 @@ mod example {
     pub(super) static RAW: Key<String> = Key::required(
         "raw",
         "'2026-11-20T10:11:12+00:00 web-1 sudo: alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/apt update'",
-        "The record: a line of a log, or one record of CloudTrail as JSON.",
+        "The record: a line of a log, one record of CloudTrail as JSON, or one of whodid's own events as the trail has it.",
     );
 }
