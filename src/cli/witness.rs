@@ -1,5 +1,6 @@
 //! `whodid witness`: cosigns the checkpoints of other hosts' trails.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl Args {
         let config = Config::discover(place.config.as_deref())?;
         let witness = Arc::new(Witness::open(&config, Clock::System)?);
         if self.print_key {
-            println!("{}", witness.key());
+            writeln!(io::stdout(), "{}", witness.key())?;
             return Ok(ExitCode::SUCCESS);
         }
         run::runtime()?.block_on(serve(witness, &config))?;

@@ -138,7 +138,7 @@ mod tests {
             let proof = reader.continues(old, &signed).expect("tiles");
             assert_eq!(proof.is_empty(), old == 0 || old == 700, "{old}");
         }
-        bench.flip("trail/tile/1/000.p/2", 40);
+        bench.flip("trail/tile/1/000.p/2", 4);
         assert!(matches!(bench.reader().continues(300, &signed), Err(TrailError::Damaged { .. })));
     }
 

@@ -31,8 +31,9 @@ fn submission(old: u64, size: u64, history: &str) -> Vec<u8> {
 }
 
 impl Host {
-    /// Under strace, which kills it before the n-th of these calls at what it remembers of the log.
-    fn start_to_be_killed(&mut self, call: &str, nth: usize, paths: &[PathBuf]) {
+    /// Under strace, which kills it before the n-th of these calls at what it remembers of the log. False if that
+    /// was when it started.
+    fn start_to_be_killed(&mut self, call: &str, nth: usize, paths: &[PathBuf]) -> bool {
         let program = self.command(&[]);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-q", "-o"]).arg(self.path("trace")).arg("-e").arg(format!("trace={call}"));
@@ -42,9 +43,14 @@ impl Host {
         }
         strace.arg(program.get_program()).args(program.get_args());
         let log = fs::File::create(self.path("stderr")).expect("a file");
-        self.running = Some(strace.stdin(Stdio::null()).stderr(log).spawn().expect("strace runs"));
-        let said = || fs::read_to_string(self.path("stderr")).unwrap_or_default();
-        until("the witness listens", || said().contains("Listening."));
+        let mut running = strace.stdin(Stdio::null()).stderr(log).spawn().expect("strace runs");
+        let mut has_ended = false;
+        until("the witness listens, or was killed", || {
+            has_ended = running.try_wait().expect("its state").is_some();
+            has_ended || self.said().contains("Listening.")
+        });
+        self.running = Some(running);
+        !has_ended
     }
 }
 
@@ -65,8 +71,8 @@ fn a_witness_killed_anywhere_never_cosigns_two_histories() {
     for call in CALLS {
         for nth in 1.. {
             write(&log, &known);
-            host.start_to_be_killed(call, nth, &paths);
-            let first = host.post(&submission(5, 10, "a")).0;
+            let listens = host.start_to_be_killed(call, nth, &paths);
+            let first = if listens { host.post(&submission(5, 10, "a")).0 } else { 0 };
             let mut running = host.running.take().expect("it runs");
             if first == 200 {
                 // Nothing killed it, and nothing will.

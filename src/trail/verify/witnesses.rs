@@ -26,7 +26,6 @@ pub struct Vouched {
 }
 
 /// Collects what the named witnesses cosigned.
-#[derive(Default)]
 pub(super) struct Hearing {
     heard: RefCell<Vec<Heard>>,
 }
@@ -120,5 +119,107 @@ impl Hearing {
             }
             report.witnesses.push(Vouched { witness: key.name().to_owned(), seen });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trail::bench::Bench;
+    use crate::trail::cosignature::Cosigner;
+    use crate::trail::note::SignerKey;
+    use crate::trail::tree;
+    use crate::trail::verify::{Against, verify};
+
+    fn witness(number: u8) -> Cosigner {
+        Cosigner::from_seed(&format!("witness.example.org/{number}"), &[number; 32]).expect("a good name")
+    }
+
+    fn at(second: i64) -> Stamp {
+        Stamp::from_unix(1_795_176_000 + second, 0)
+    }
+
+    /// A trail of 500 entries; a witness saw 300 of them, another one 200 and all.
+    fn filled() -> Bench {
+        let bench = Bench::new();
+        for (more, number, size) in [(200, 2, 200), (100, 1, 300), (200, 2, 500)] {
+            bench.fill(more);
+            keep(&bench, &bench.read("trail/checkpoint"), number, size);
+        }
+        bench
+    }
+
+    fn keep(bench: &Bench, checkpoint: &[u8], number: u8, second: u64) {
+        let mut note = Note::parse(checkpoint).expect("a checkpoint");
+        note.add(witness(number).cosign(note.text(), at(second.cast_signed())));
+        let before =
+            if bench.names("trail").contains(&"cosigned".to_owned()) { bench.read("trail/cosigned") } else { vec![] };
+        bench.write("trail/cosigned", &[before, note.to_string().into_bytes()].concat());
+    }
+
+    fn heard(bench: &Bench, witnesses: &[u8]) -> Report {
+        let witnesses = witnesses.iter().map(|number| witness(*number).verifier().to_string()).collect();
+        let against = Against { key: Some(bench.key()), witnesses, ..Against::default() };
+        verify(bench.data(), &against, &mut |_, _| {})
+    }
+
+    #[test]
+    fn the_newest_that_each_witness_saw_is_told_and_anchors_what_is_here() {
+        let bench = filled();
+        let report = heard(&bench, &[1, 2]);
+        assert_eq!(
+            (report.exit(), report.anchored_to, report.findings.as_slice()),
+            (Exit::Whole, Some(500), [].as_slice())
+        );
+        let seen: Vec<_> = report.witnesses.iter().map(|vouched| vouched.seen).collect();
+        assert_eq!(seen, [Some((300, at(300))), Some((500, at(500)))]);
+        assert_eq!(heard(&bench, &[1]).anchored_to, Some(300));
+        assert_eq!(heard(&bench, &[]).anchored_to, None);
+    }
+
+    #[test]
+    fn a_witness_that_says_nothing_here_is_a_finding() {
+        let bench = filled();
+        let report = heard(&bench, &[1, 3]);
+        assert_eq!((report.exit(), report.witnesses[1].seen), (Exit::Incomplete, None));
+        bench.write("trail/cosigned", b"");
+        assert_eq!(heard(&bench, &[2]).exit(), Exit::Incomplete);
+    }
+
+    #[test]
+    fn a_cut_or_rewritten_trail_shows_against_what_a_witness_saw() {
+        let bench = filled();
+        // An older copy of the same trail, to which somebody added what the witness said later.
+        let old = bench.copy();
+        bench.fill(50);
+        keep(&bench, &bench.read("trail/checkpoint"), 1, 550);
+        old.write("trail/cosigned", &bench.read("trail/cosigned"));
+        assert_eq!(heard(&old, &[1]).exit(), Exit::Incomplete);
+        assert_eq!(heard(&bench, &[1]).exit(), Exit::Whole);
+
+        let secret = String::from_utf8(bench.key_file("key")).expect("a key");
+        let key = SignerKey::parse(secret.trim()).expect("ours");
+        let forked = Checkpoint { origin: key.name().to_owned(), size: 400, root: tree::empty() };
+        keep(&bench, forked.sign(&key).expect("a text").as_bytes(), 1, 560);
+        let report = heard(&bench, &[1]);
+        assert_eq!(report.exit(), Exit::Altered, "{report:?}");
+        assert!(report.findings[0].path.ends_with("trail/cosigned"), "{report:?}");
+    }
+
+    #[test]
+    fn what_is_bent_or_of_others_vouches_for_nothing() {
+        let bench = filled();
+        let theirs = SignerKey::from_seed("example.org/web-2/other", &[5; 32]).expect("a name");
+        let theirs = Checkpoint { origin: theirs.name().to_owned(), size: 999, root: tree::empty() }.sign(&theirs);
+        keep(&bench, theirs.expect("a text").as_bytes(), 1, 600);
+        let report = heard(&bench, &[1]);
+        assert_eq!((report.exit(), report.anchored_to), (Exit::Whole, Some(300)), "{report:?}");
+        // A cosignature of one tree under the checkpoint of another.
+        let text = String::from_utf8(bench.read("trail/cosigned")).expect("a text");
+        let line = text.lines().find(|line| line.starts_with("— witness.example.org/1")).expect("a cosignature");
+        let newest = String::from_utf8(bench.read("trail/checkpoint")).expect("a text");
+        bench.write("trail/cosigned", format!("{newest}{line}\n").as_bytes());
+        let report = heard(&bench, &[1]);
+        assert_eq!((report.exit(), report.witnesses[0].seen), (Exit::Untrusted, None), "{report:?}");
     }
 }
