@@ -15,6 +15,7 @@ mod program;
 mod query;
 mod quickstart;
 mod real_logs;
+mod rotations;
 mod shipped;
 mod sources;
 mod tidy;

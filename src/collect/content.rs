@@ -8,9 +8,11 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
+use super::packing::Packing;
 use super::unpack::{self, Members, Unpack};
 use crate::event::Stamp;
 
@@ -27,6 +29,8 @@ pub(super) struct Print {
     pub(super) id: FileId,
     pub(super) size: u64,
     modified: (i64, i64),
+    /// Where the file system knows it.
+    born: Option<Duration>,
 }
 
 impl Print {
@@ -35,12 +39,19 @@ impl Print {
             id: FileId { device: metadata.dev(), inode: metadata.ino() },
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            born: metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()),
         }
     }
 
     /// The file's time of change.
     pub(super) fn modified(&self) -> Stamp {
         Stamp::from_unix(self.modified.0, u32::try_from(self.modified.1).unwrap_or(0))
+    }
+
+    /// Names the file beyond this run: a number of an inode is given again, with another time of birth.
+    pub(super) fn mark(&self) -> String {
+        let born = self.born.unwrap_or_default();
+        format!("{}@{}.{:09}", self.id.inode, born.as_secs(), born.subsec_nanos())
     }
 }
 
@@ -93,7 +104,7 @@ impl Content {
         if let Some(name) = unpack::foreign_compression(&magic[..n]) {
             return Err(Unreadable::Compressed(name));
         }
-        let packed = unpack::is_gzip(&magic[..n]);
+        let packed = Packing::of(&magic[..n]).is_some();
         Ok(Self { file, print: Print::of(&metadata), packed, members, limit })
     }
 

@@ -29,8 +29,8 @@ const RECORD_BYTES: u64 = LINE_BYTES_MAX as u64;
 pub(super) enum Identified {
     /// Too short to say; it may still grow.
     TooShort,
-    /// Somebody else is reading this stream.
-    Busy,
+    /// Somebody else is reading this stream, or perhaps this one: of two that are new it cannot be told.
+    Busy(Option<StreamId>),
     /// Everything in it is known, and it ends before what is known does.
     Copy(StreamId),
     /// To be read from an offset on.
@@ -42,8 +42,18 @@ impl Identified {
     pub(super) fn is_known(&self) -> bool {
         match self {
             Self::Read(reading) => reading.known,
-            Self::Copy(_) | Self::Busy => true,
+            Self::Copy(_) | Self::Busy(_) => true,
             Self::TooShort => false,
+        }
+    }
+
+    /// Which stream it is.
+    pub(super) fn stream(&self) -> Option<StreamId> {
+        match self {
+            Self::Read(reading) => Some(reading.claim.id),
+            Self::Copy(id) => Some(*id),
+            Self::Busy(id) => *id,
+            Self::TooShort => None,
         }
     }
 }
@@ -80,7 +90,7 @@ pub(super) fn identify(
     let mut split = Agreed { records: 0, until: 0 };
     for (id, at) in &known {
         if probe.holds(*id, at)? {
-            let Some(claim) = registry.claim(*id) else { return Ok(Identified::Busy) };
+            let Some(claim) = registry.claim(*id) else { return Ok(Identified::Busy(Some(*id))) };
             let (start, replay_to) = (at.next, Some(at.pos));
             return Ok(Identified::Read(Reading { claim, start, known: true, replay_to }));
         }
@@ -95,27 +105,40 @@ pub(super) fn identify(
     // The same head alone is no reason to leave anything out: headers are constant. A copy that went its
     // own way later holds what is known once more, and starts to be a stream where it leaves the other.
     let start = if split.records > 1 { split.until } else { 0 };
-    let Some(claim) = registry.claim_new(lineage) else { return Ok(Identified::Busy) };
+    let Some(claim) = registry.claim_new(lineage) else { return Ok(Identified::Busy(None)) };
     Ok(Identified::Read(Reading { claim, start, known: false, replay_to: None }))
 }
 
 /// The first complete line without its end, or the first utmp record.
 fn head(content: &Content, family: Family, growth: Growth) -> io::Result<Option<Vec<u8>>> {
+    Ok(head_in(&read_up_to(content, BLANK_BYTES + HEAD_BYTES)?, family, growth))
+}
+
+/// The beginning of a content, if it is still that of the stream: the file may have been emptied since it was
+/// identified.
+pub(super) fn begins(content: &Content, id: StreamId, setting: &Setting) -> io::Result<Option<Vec<u8>>> {
+    let bytes = read_up_to(content, BLANK_BYTES + HEAD_BYTES)?;
+    let head = head_in(&bytes, setting.source.family, Growth::IsWhole);
+    let is_it = head.is_some_and(|head| Lineage::new(&setting.host, setting.source.family, &head) == id.lineage);
+    Ok(is_it.then_some(bytes))
+}
+
+fn head_in(bytes: &[u8], family: Family, growth: Growth) -> Option<Vec<u8>> {
     let whole = growth == Growth::IsWhole;
     if matches!(family, Family::Wtmp | Family::Btmp) {
-        let bytes = read_up_to(content, UTMP_BYTES)?;
+        let bytes = bytes.get(..UTMP_BYTES).unwrap_or(bytes);
         let enough = bytes.len() == UTMP_BYTES || (whole && !bytes.is_empty());
-        return Ok(enough.then_some(bytes));
+        return enough.then(|| bytes.to_vec());
     }
-    let bytes = read_up_to(content, BLANK_BYTES + HEAD_BYTES)?;
+    let bytes = bytes.get(..BLANK_BYTES + HEAD_BYTES).unwrap_or(bytes);
     let blank = bytes.iter().take(BLANK_BYTES).take_while(|b| matches!(b, b'\n' | b'\r')).count();
     let bytes = bytes.get(blank..).unwrap_or_default();
     let window = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
-    Ok(match memchr::memchr(b'\n', window) {
+    match memchr::memchr(b'\n', window) {
         Some(end) => window.get(..end).map(<[u8]>::to_vec),
         None if window.len() == HEAD_BYTES || (whole && !window.is_empty()) => Some(window.to_vec()),
         None => None,
-    })
+    }
 }
 
 fn read_up_to(content: &Content, bytes: usize) -> io::Result<Vec<u8>> {

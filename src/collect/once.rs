@@ -1,17 +1,20 @@
 //! Files read in one pass, each to its end: `run --once`, `ingest`, and whatever is packed.
 
 use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use super::Mode;
-use super::behind::{Behind, Here};
+use super::behind::{Before, Behind, Here};
 use super::content::{Content, READ_BYTES, Unreadable};
 use super::files::{self, Failing, Found};
 use super::flow::Flow;
 use super::identify::{Growth, Identified, Reading, identify};
 use super::notice::Notice;
 use super::outlet::{Closed, Outlet};
+use super::positions::StreamId;
+use super::reader::SETTLING;
 use super::setting::Setting;
 use super::siblings::{is_rotated_name, unpacked};
 use super::stop::Stop;
@@ -39,9 +42,15 @@ pub(super) fn read(
 ) -> Result<(), Closed> {
     let mut scan = files::scan(paths);
     scan.found.iter().for_each(|file| outlet.progress.expect_bytes(file.print.size));
-    let mut behind = Behind::new(scan.found.iter().map(|file| file.print.id));
+    let mut behind = Behind::new();
     let mut failing = Failing::recall(outlet);
     let mut pass = Pass { setting, stop, outlet };
+    if mode == Mode::Once {
+        // Before any other file is read: what nobody knows shows where a stream broke off.
+        for file in scan.found.iter().filter(|file| !is_rotated_name(&file.path)) {
+            pass.precede(&file.path, &mut behind)?;
+        }
+    }
     for file in scan.found {
         if stop.is_set() {
             return Ok(());
@@ -61,8 +70,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Whether a file may become longer: one that rotation left there does not, but a packed one beside which
-/// the unpacked one still lies is being written.
+/// Whether a file may become longer: one that rotation left there does not, but a packed one beside which the
+/// unpacked one still lies is being written.
 pub(super) fn growth(path: &Path, packed: bool) -> Growth {
     let whole = if packed { unpacked(path).is_none_or(|plain| !plain.exists()) } else { is_rotated_name(path) };
     if whole { Growth::IsWhole } else { Growth::MayGrow }
@@ -77,22 +86,30 @@ impl Pass<'_> {
             Err(Unreadable::Compressed(name)) if mode == Mode::Once => return self.compressed(path, name).map(Ok),
             Err(problem) => return Ok(Err(problem)),
         };
-        // If another file has the name by now, the one that was found is beside it.
-        if content.print.id != found.print.id {
-            behind.listed.remove(&found.print.id);
+        if mode == Mode::Once && !content.packed && !is_rotated_name(path) {
+            // While other files were read, it may have been emptied.
+            let here = self.identify(&content, &path.to_string_lossy(), Growth::MayGrow);
+            let here = here.map(|identified| Here::new(&content.print, &identified));
+            if here.is_ok_and(|here| Behind::is_emptied(path, &here, self.outlet)) {
+                self.precede(path, behind)?;
+            }
         }
         let growth = match mode {
             Mode::Ingest => Growth::IsWhole,
-            _ => growth(path, content.packed),
+            _ => self.settle(path, &content),
         };
-        if !content.packed && !is_rotated_name(path) && mode == Mode::Once {
-            let here = match self.identify(&content, &path.to_string_lossy(), growth) {
-                Ok(identified) => Here { id: content.print.id, known: identified.is_known() },
-                Err(error) => return Ok(Err(error.into())),
-            };
-            self.behind(path, Some(here), behind)?;
+        let identified = match self.identify(&content, &path.to_string_lossy(), growth) {
+            Ok(identified) => identified,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if mode == Mode::Once
+            && !is_rotated_name(path)
+            && !content.packed
+            && let Identified::Read(reading) = &identified
+        {
+            self.outlet.stand(&path.to_string_lossy(), &content.print.mark(), reading.claim.id)?;
         }
-        let read = self.content(path, &content, growth, behind)?;
+        let read = self.identified(path, &content, identified, growth, behind)?;
         self.outlet.progress.read_bytes(content.print.size);
         Ok(read.map_err(Unreadable::from))
     }
@@ -114,24 +131,77 @@ impl Pass<'_> {
     fn identify(&self, content: &Content, origin: &str, growth: Growth) -> io::Result<Identified> {
         loop {
             match identify(content, origin, growth, self.setting, &self.outlet.registry)? {
-                Identified::Busy if !self.stop.is_set() => self.outlet.registry.wait_for_release(BUSY_LOOK),
+                Identified::Busy(_) if !self.stop.is_set() => self.outlet.registry.wait_for_release(BUSY_LOOK),
                 identified => return Ok(identified),
             }
         }
     }
 
+    /// Reads what was rotated away from a log before the log itself.
+    fn precede(&mut self, path: &Path, behind: &mut Behind) -> Result<(), Closed> {
+        // What cannot be read is said when its turn comes.
+        let limit = self.setting.source.decompressed_bytes_max;
+        let Ok(content) = Content::open(path, self.setting.members(), limit) else { return Ok(()) };
+        if content.packed {
+            return Ok(());
+        }
+        let mut before: Option<Here> = None;
+        // It may be emptied again while what came before it is read.
+        while let Ok(identified) = self.identify(&content, &path.to_string_lossy(), Growth::MayGrow) {
+            let here = Here::new(&content.print, &identified);
+            drop(identified);
+            if self.stop.is_set() || before.as_ref().is_some_and(|before| before.is_same(&here)) {
+                break;
+            }
+            self.behind(path, Some(&here), behind)?;
+            before = Some(here);
+        }
+        Ok(())
+    }
+
     /// Reads what was rotated away from `path` and comes before what is there now.
-    fn behind(&mut self, path: &Path, here: Option<Here>, behind: &mut Behind) -> Result<(), Closed> {
-        for before in behind.find(self.setting, path, here, None, self.outlet)? {
-            self.outlet.progress.expect_bytes(before.content.print.size);
-            let read = self.content(&before.path, &before.content, Growth::IsWhole, behind)?;
-            self.outlet.progress.read_bytes(before.content.print.size);
+    fn behind(&mut self, path: &Path, here: Option<&Here>, behind: &mut Behind) -> Result<(), Closed> {
+        let found = behind.find(self.setting, path, here, None, self.outlet)?;
+        if let (Some(here), Some(stream)) = (here, found.without_copy) {
+            behind.emptied(stream, path, here, None, self.outlet)?;
+        }
+        for Before { path: beside, content, whole, emptied } in found.files {
+            self.outlet.progress.expect_bytes(content.print.size);
+            let growth = if whole { Growth::IsWhole } else { self.settle(&beside, &content) };
+            let read = self.content(&beside, &content, growth, behind)?;
+            self.outlet.progress.read_bytes(content.print.size);
             if let Err(error) = read {
                 let problem = Unreadable::from(error).to_string();
-                self.outlet.failed(&before.path.to_string_lossy(), &problem)?;
+                self.outlet.failed(&beside.to_string_lossy(), &problem)?;
+            }
+            if let Some(here) = here.filter(|_| emptied)
+                && let Some(stream) = self.stream_of(&content, &beside)
+            {
+                behind.emptied(stream, path, here, None, self.outlet)?;
             }
         }
         Ok(())
+    }
+
+    /// Waits until the last record of a file that was rotated away is whole, which may take its writer an instant.
+    fn settle(&self, path: &Path, content: &Content) -> Growth {
+        let growth = growth(path, content.packed);
+        if growth == Growth::IsWhole && !content.packed {
+            let mut last = [b'\n'];
+            let end = content.look().map_or(0, |print| print.size);
+            let read = content.file.read_at(&mut last, end.saturating_sub(1));
+            let rested = content.look().map_or(SETTLING, |print| self.setting.rested(&print));
+            if read.is_ok() && last != [b'\n'] && rested < SETTLING {
+                self.stop.wait(None, Some(SETTLING - rested));
+            }
+        }
+        growth
+    }
+
+    /// Which stream a file is that was read.
+    fn stream_of(&self, content: &Content, path: &Path) -> Option<StreamId> {
+        let identified = self.identify(content, &path.to_string_lossy(), Growth::IsWhole);
+        identified.ok().and_then(|identified| identified.stream())
     }
 
     /// Reads a file of which it is known which stream it is.
@@ -145,7 +215,7 @@ impl Pass<'_> {
     ) -> Result<io::Result<()>, Closed> {
         let (size, origin) = (content.print.size, path.to_string_lossy());
         match identified {
-            Identified::Busy => {}
+            Identified::Busy(_) => {}
             Identified::TooShort if content.packed => {
                 let note = self.damage_of(path, content)?;
                 self.outlet.note_read(&origin, 0, 0, 0, Some(note.as_deref().unwrap_or("is empty")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 use super::notice::Notice;
+use super::positions::{StreamId, standing_event};
 use super::progress::Progress;
 use super::registry::Registry;
 use super::{Batch, Failure, Mode, Read, Summary};
@@ -82,6 +83,19 @@ impl Outlet {
     /// Hands on what a collector itself has to say.
     pub(super) fn say(&mut self, notice: Notice) -> Result<(), Closed> {
         let event = notice.event(self.clock.now());
+        self.push(event, false).map(|_| ())
+    }
+
+    /// Remembers which file stands at a path and which stream is read from it, if that is new.
+    pub(super) fn stand(&mut self, origin: &str, file: &str, stream: StreamId) -> Result<(), Closed> {
+        let is_known = self.registry.positions(|positions| {
+            let at = positions.standing(&self.source, origin);
+            at.is_some_and(|at| at.file == file && at.stream == stream && !at.ended)
+        });
+        if is_known {
+            return Ok(());
+        }
+        let event = standing_event(&self.source, origin, file, stream, self.clock.now());
         self.push(event, false).map(|_| ())
     }
 

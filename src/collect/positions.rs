@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
+use super::standing::{self, Standing, Standings};
 use crate::event::own::{self, action};
 use crate::event::{Event, EventId, Family, Lineage, Stamp};
 
@@ -57,6 +58,7 @@ pub struct Positions {
     cursors: BTreeMap<(String, String), String>,
     /// Failures that were reported and have not ended, by source and origin.
     failures: BTreeMap<(String, String), String>,
+    standings: Standings,
     clock: u64,
 }
 
@@ -125,7 +127,8 @@ impl Positions {
             let facts = [("origin", json!(origin)), ("failed", json!(problem))];
             position_event(source, now, facts)
         });
-        streams.chain(cursors).chain(failures).collect()
+        let standings = self.standings.facts().into_iter().map(|(source, facts)| position_event(source, now, facts));
+        streams.chain(cursors).chain(failures).chain(standings).collect()
     }
 
     pub fn stream(&self, id: StreamId) -> Option<&Position> {
@@ -151,6 +154,11 @@ impl Positions {
             .collect();
         known.sort_unstable_by_key(|(_, at)| std::cmp::Reverse(at.touched));
         known
+    }
+
+    /// What stood at a path of a source when it was read last.
+    pub(super) fn standing(&self, source: &str, origin: &str) -> Option<&Standing> {
+        self.standings.at(source, origin)
     }
 
     /// The last key that was read below a prefix of an S3 source.
@@ -220,6 +228,9 @@ impl Positions {
                 if let Some(at) = facts.stream().and_then(|id| self.streams.get_mut(&id)) {
                     at.ended = true;
                 }
+                if let (Some(stream), Some(file)) = (facts.stream(), &facts.file) {
+                    self.standings.set(source, origin.as_deref().unwrap_or_default(), file, stream, true);
+                }
             }
             action::POSITION => self.fold_position(facts),
             _ => {}
@@ -233,6 +244,8 @@ impl Positions {
             self.cursors.insert((source, prefix.to_string()), cursor.to_string());
         } else if let Some(problem) = &facts.failed {
             self.failures.insert((source, origin.to_owned()), problem.to_string());
+        } else if let (Some(id), Some(file)) = (facts.stream(), &facts.file) {
+            self.standings.set(&source, origin, file, id, facts.ended);
         } else if let (Some(id), Some(family), Some(pos), Some(next), Some(event), Some(observed)) =
             (facts.stream(), facts.family, facts.pos, facts.next, facts.id, facts.read)
         {
@@ -244,6 +257,11 @@ impl Positions {
             }
         }
     }
+}
+
+/// The event that remembers which file stands at a path, and which stream is read from it.
+pub(super) fn standing_event(source: &str, origin: &str, file: &str, stream: StreamId, now: Stamp) -> Event {
+    position_event(source, now, standing::facts(origin, file, stream, false))
 }
 
 /// The event that remembers how far an S3 prefix was read.
@@ -299,6 +317,8 @@ struct Facts<'a> {
     prefix: Option<Cow<'a, str>>,
     #[serde(borrow)]
     cursor: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    file: Option<Cow<'a, str>>,
     family: Option<Family>,
     lineage: Option<Lineage>,
     #[serde(default)]

@@ -1,5 +1,7 @@
 //! One source's settings, with what the machine adds to them, and the decoders they give.
 
+use std::time::Duration;
+
 use super::content::Print;
 use super::unpack::Members;
 use crate::clock::Clock;
@@ -37,6 +39,17 @@ impl Setting {
     /// A decoder for bytes that have no time of change.
     pub(super) fn decoder_now(&self, identity: Identity, origin: &str) -> Box<dyn Decoder> {
         self.decoder_not_after(identity, origin, 0, Year::NotAfter(self.clock.now()))
+    }
+
+    /// How long a file has rested. In a replay, where time stands still, as long as one likes.
+    pub(super) fn rested(&self, print: &Print) -> Duration {
+        match self.clock {
+            Clock::System => {
+                let micros = self.clock.now().micros().saturating_sub(print.modified().micros());
+                Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+            }
+            Clock::Fixed(_) => Duration::MAX,
+        }
     }
 
     /// What may follow a gzip member here.

@@ -26,6 +26,43 @@ enum Mark {
     /// Smaller is older.
     Date(String),
     Word,
+    /// Larger is newer: the numbers in the name of what a link leads to.
+    Series(Vec<(usize, String)>),
+}
+
+/// Which names the rotated files of a log have.
+pub(super) struct Family {
+    log: PathBuf,
+    /// What the log leads to, if it is a link: the files that it led to before have the same name but for
+    /// their numbers.
+    target: Option<PathBuf>,
+}
+
+impl Family {
+    pub(super) fn of(log: &Path) -> Self {
+        let is_link = log.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        let target = if is_link { log.canonicalize().ok() } else { None };
+        Self { log: log.to_owned(), target }
+    }
+
+    /// Whether a file of this name is, or was, one of them.
+    pub(super) fn holds(&self, path: &str) -> bool {
+        let path = Path::new(path);
+        self.mark_beside(&self.log, path).is_some()
+            || self.target.as_ref().is_some_and(|target| self.mark_beside(target, path).is_some())
+    }
+
+    /// The mark of `path` as a file beside the log, or beside what it leads to.
+    fn mark_beside(&self, log: &Path, path: &Path) -> Option<Mark> {
+        if path.parent() != log.parent() {
+            return None;
+        }
+        let (base, name) = (log.file_name()?.to_str()?, path.file_name()?.to_str()?);
+        mark(base, name).or_else(|| match &self.target {
+            Some(target) if target == log => series(base, name),
+            _ => None,
+        })
+    }
 }
 
 const COMPRESSIONS: [&str; 5] = [".gz", ".xz", ".zst", ".bz2", ".Z"];
@@ -33,7 +70,23 @@ const WORDS: [&str; 4] = ["old", "bak", "save", "prev"];
 
 /// The rotated files of `log`, the newest first.
 pub(super) fn siblings(log: &Path) -> io::Result<Vec<Sibling>> {
-    let Some(base) = log.file_name().and_then(|name| name.to_str()) else { return Ok(Vec::new()) };
+    let family = Family::of(log);
+    let mut found = beside(log, &family)?;
+    if let Some(target) = &family.target {
+        found.extend(beside(target, &family)?);
+    }
+    // While a packer works, both are there, and the packed one is not whole.
+    let plain: HashSet<_> = found.iter().map(|sibling| sibling.path.clone()).collect();
+    found.retain(|sibling| unpacked(&sibling.path).is_none_or(|path| !plain.contains(&path)));
+    let all = |kind: fn(&Mark) -> bool| found.iter().all(|sibling| kind(&sibling.mark));
+    let by_name = all(|mark| matches!(mark, Mark::Number(_)))
+        || all(|mark| matches!(mark, Mark::Date(_)))
+        || all(|mark| matches!(mark, Mark::Series(_)));
+    found.sort_by(|a, b| if by_name { newer_name(a, b) } else { newer_file(a, b) });
+    Ok(found)
+}
+
+fn beside(log: &Path, family: &Family) -> io::Result<Vec<Sibling>> {
     let folder = match log.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -41,7 +94,7 @@ pub(super) fn siblings(log: &Path) -> io::Result<Vec<Sibling>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let Some(mark) = entry.file_name().to_str().and_then(|name| mark(base, name)) else { continue };
+        let Some(mark) = family.mark_beside(log, &log.with_file_name(entry.file_name())) else { continue };
         // It may be renamed or deleted between the two calls: then it is no sibling under this name.
         if let Ok(metadata) = fs::metadata(entry.path())
             && metadata.is_file()
@@ -49,23 +102,7 @@ pub(super) fn siblings(log: &Path) -> io::Result<Vec<Sibling>> {
             found.push(Sibling { path: folder.join(entry.file_name()), print: Print::of(&metadata), mark });
         }
     }
-    // While gzip works, both are there, and the packed one is not whole.
-    let plain: HashSet<_> = found.iter().map(|sibling| sibling.path.clone()).collect();
-    found.retain(|sibling| unpacked(&sibling.path).is_none_or(|path| !plain.contains(&path)));
-    let by_name = found.iter().all(|s| matches!(s.mark, Mark::Number(_)))
-        || found.iter().all(|s| matches!(s.mark, Mark::Date(_)));
-    found.sort_by(|a, b| if by_name { newer_name(a, b) } else { newer_file(a, b) });
     Ok(found)
-}
-
-/// Whether `path` is named as a rotated file of `log`.
-pub(super) fn is_rotated_from(log: &Path, path: &str) -> bool {
-    let path = Path::new(path);
-    path.parent() == log.parent()
-        && match (log.file_name().and_then(|n| n.to_str()), path.file_name().and_then(|n| n.to_str())) {
-            (Some(base), Some(name)) => mark(base, name).is_some(),
-            _ => false,
-        }
 }
 
 /// Whether a name is one that rotation gives: nothing is appended to such a file for long.
@@ -93,6 +130,7 @@ fn newer_name(a: &Sibling, b: &Sibling) -> Ordering {
     let by_mark = match (&a.mark, &b.mark) {
         (Mark::Number(a), Mark::Number(b)) => a.cmp(b),
         (Mark::Date(a), Mark::Date(b)) => b.cmp(a),
+        (Mark::Series(a), Mark::Series(b)) => b.cmp(a),
         _ => Ordering::Equal,
     };
     by_mark.then_with(|| newer_file(a, b))
@@ -118,6 +156,36 @@ fn mark(base: &str, name: &str) -> Option<Mark> {
         return Some(Mark::Word);
     }
     date(tail).map(Mark::Date)
+}
+
+/// The numbers in a name that is `base` but for its numbers.
+fn series(base: &str, name: &str) -> Option<Mark> {
+    let (base, name) = (parts(base), parts(without_compression(name)));
+    let is_same = base.0 == name.0 && !name.1.is_empty();
+    is_same.then_some(Mark::Series(name.1))
+}
+
+/// A name with a mark in the place of each number, and the numbers: by length, then by digits.
+fn parts(name: &str) -> (String, Vec<(usize, String)>) {
+    let (mut shape, mut numbers) = (String::new(), Vec::<(usize, String)>::new());
+    let mut is_number = false;
+    for c in name.chars() {
+        match (c.is_ascii_digit(), is_number, numbers.last_mut()) {
+            (true, true, Some((_, digits))) => digits.push(c),
+            (true, _, _) => {
+                shape.push('\0');
+                numbers.push((0, c.to_string()));
+            }
+            (false, _, _) => shape.push(c),
+        }
+        is_number = c.is_ascii_digit();
+    }
+    for (length, digits) in &mut numbers {
+        let significant = digits.trim_start_matches('0');
+        *length = significant.len();
+        *digits = significant.to_owned();
+    }
+    (shape, numbers)
 }
 
 fn without_compression(name: &str) -> &str {
@@ -161,6 +229,14 @@ mod tests {
         for name in ["a.log", "wtmp", "auth-server.log", "1", "web-1.log", "secure"] {
             assert!(!is_rotated_name(Path::new(name)), "{name}");
         }
+    }
+
+    #[test]
+    fn what_a_link_led_to_before_is_known_by_its_numbers() {
+        assert!(series("app-9.log", "app-10.log").is_some());
+        assert!(series("app-9.log", "app-10.txt").is_none() && series("app.log", "app.log").is_none());
+        assert!(matches!((series("app-9.log", "app-10.log"), series("app-9.log", "app-009.log")),
+            (Some(Mark::Series(a)), Some(Mark::Series(b))) if a > b));
     }
 
     #[test]

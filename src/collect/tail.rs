@@ -5,30 +5,29 @@
 //! looked at by content. A file whose end was cut off, or whose bytes before the place of reading are not
 //! those that were read, is a new stream from its beginning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::behind::{Before, Behind, Here};
+use super::behind::{Behind, Here};
 use super::content::{Content, FileId, Print, Unreadable};
 use super::files::{self, Failing, Found, Scan};
 use super::identify::{Growth, Identified, identify};
-use super::notice::Notice;
 use super::once::{Pass, growth};
 use super::outlet::{Closed, Outlet};
-use super::reader::{Met, Reader};
+use super::reader::{LEAVING, Met, Reader};
 use super::setting::Setting;
 use super::siblings::is_rotated_name;
 use super::stop::{Stop, Woken};
 use super::watch::{POLL, Watch};
 
-/// A writer goes on with a file that was renamed until it is told to open the new one; logrotate tells it
-/// at once, people do it by hand.
-const LEAVING: Duration = Duration::from_secs(60);
-
 /// Of one file, before the others have their turn.
 const TURN_BYTES: u64 = 4 << 20;
+
+mod rotated;
+
+use rotated::Half;
 
 /// Follows the files that the paths name until it is time to stop.
 pub(super) fn follow(setting: Setting, paths: &[String], stop: Stop, outlet: &mut Outlet) -> Result<(), Closed> {
@@ -39,11 +38,12 @@ pub(super) fn follow(setting: Setting, paths: &[String], stop: Stop, outlet: &mu
         paths,
         outlet,
         failing,
-        behind: Behind::new([]),
+        behind: Behind::new(),
         readers: Vec::new(),
         done: HashMap::new(),
         settling: HashMap::new(),
         drained: false,
+        half: None,
     };
     loop {
         let scan = files::scan(paths);
@@ -73,6 +73,8 @@ struct Tail<'a> {
     /// Packed files that may still be written.
     settling: HashMap<FileId, (Print, Instant)>,
     drained: bool,
+    /// While what a file was emptied of is read from its copy.
+    half: Option<Half>,
 }
 
 /// Whether there is more to read right now.
@@ -90,9 +92,13 @@ impl Tail<'_> {
         for found in new {
             rest = rest.and(self.open(found, stop, &mut scan.failures)?);
         }
-        rest = rest.and(self.turn(|reader| reader.here, stop, &mut scan.failures)?);
+        // What is being read goes on; then come the logs, and what was rotated away before them, before the
+        // rotated files that are new to us: what nobody knows shows where a stream broke off.
+        rest = rest.and(self.turn(|reader| reader.here && reader.stream.is_some(), stop, &mut scan.failures)?);
+        rest = rest.and(self.turn(|reader| reader.fresh && reader.stands(), stop, &mut scan.failures)?);
+        rest = rest.and(self.turn(|reader| reader.here && reader.stream.is_none(), stop, &mut scan.failures)?);
         self.missing(stop)?;
-        self.retire()?;
+        self.retire(stop)?;
         let readers = &self.readers;
         // While a file is on its way from one name to the next, its path is not missing.
         scan.failures.retain(|(origin, _)| !readers.iter().any(|r| !r.here && r.path.to_string_lossy() == *origin));
@@ -108,9 +114,9 @@ impl Tail<'_> {
     /// Finds open files under the names they have now, and returns those that are new.
     fn sort(&mut self, found: Vec<Found>) -> Vec<Found> {
         let now = Instant::now();
-        self.behind.listed = found.iter().map(|file| file.print.id).collect();
-        self.done.retain(|id, _| self.behind.listed.contains(id));
-        self.settling.retain(|id, _| self.behind.listed.contains(id));
+        let listed: HashSet<_> = found.iter().map(|file| file.print.id).collect();
+        self.done.retain(|id, _| listed.contains(id));
+        self.settling.retain(|id, _| listed.contains(id));
         for reader in &mut self.readers {
             let file = found.iter().find(|file| file.print.id == reader.content.print.id);
             if reader.here && file.is_none() {
@@ -120,7 +126,6 @@ impl Tail<'_> {
             if let Some(file) = file {
                 reader.path.clone_from(&file.path);
             }
-            self.behind.listed.insert(reader.content.print.id);
         }
         let open = |id| self.readers.iter().any(|reader| reader.content.print.id == id);
         found.into_iter().filter(|f| !open(f.print.id) && self.done.get(&f.print.id) != Some(&f.print)).collect()
@@ -147,7 +152,11 @@ impl Tail<'_> {
             return self.packed(found, content, stop, failures);
         }
         self.outlet.progress.expect_bytes(content.print.size);
-        self.readers.push(Reader::new(found.path, content));
+        let mut reader = Reader::new(found.path, content);
+        if is_rotated_name(&reader.path) {
+            reader.has_rested(self.setting.rested(&reader.content.print));
+        }
+        self.readers.push(reader);
         Ok(Rest::Nothing)
     }
 
@@ -171,7 +180,11 @@ impl Tail<'_> {
         let origin = found.path.to_string_lossy();
         let growth = growth(&found.path, true);
         let identified = match identify(&content, &origin, growth, &self.setting, &self.outlet.registry) {
-            Ok(Identified::Busy) => return Ok(Rest::Nothing),
+            Ok(Identified::Busy(_)) => {
+                // To find that out took unpacking it: not at every change.
+                self.settling.insert(print.id, (print, Instant::now()));
+                return Ok(Rest::Nothing);
+            }
             Ok(identified) => identified,
             Err(error) => {
                 failures.push((origin.into_owned(), Unreadable::from(error).to_string()));
@@ -248,25 +261,40 @@ impl Tail<'_> {
             return Ok(Ok(()));
         }
         let origin = reader.path.to_string_lossy().into_owned();
-        if reader.fresh && !is_rotated_name(&reader.path) {
-            // Only a look: what was rotated away may be the same stream, and is read first.
-            match self.identify(&reader.content, &origin) {
-                Ok(Identified::Busy) => return Ok(Ok(())),
-                Ok(identified) => {
-                    let here = Here { id: print.id, known: identified.is_known() };
-                    drop(identified);
-                    self.before(&reader.path, Some(here), stop)?;
-                }
+        let mut before: Option<Here> = None;
+        let identified = loop {
+            let identified = match self.identify(&reader.content, &origin) {
+                Ok(identified) => identified,
                 Err(error) => return Ok(Err(error)),
+            };
+            if !reader.stands() {
+                break identified;
             }
-        }
-        reader.fresh = false;
-        let identified = match self.identify(&reader.content, &origin) {
-            Ok(identified) => identified,
-            Err(error) => return Ok(Err(error)),
+            if let Identified::Busy(stream) = identified
+                && !self.take_over(stream, reader)?
+            {
+                return Ok(Ok(()));
+            }
+            // It may have been emptied again while what came before it was read.
+            let here = Here::new(&print, &identified);
+            let is_first = reader.fresh || Behind::is_emptied(&reader.path, &here, self.outlet);
+            if before.as_ref().is_some_and(|before| before.is_same(&here)) || !is_first {
+                break identified;
+            }
+            // Only a look: what was rotated away may be the same stream, and is read first.
+            drop(identified);
+            self.before(&reader.path, Some(&here), stop)?;
+            reader.fresh = false;
+            before = Some(here);
         };
+        reader.fresh = false;
+        if !is_rotated_name(&reader.path) && self.is_unsettled(&reader.path)? {
+            return Ok(Ok(()));
+        }
         match identified {
-            Identified::Busy => {}
+            Identified::Busy(stream) => {
+                self.take_over(stream, reader)?;
+            }
             Identified::TooShort => reader.looked = Some(print),
             Identified::Copy(id) => {
                 self.behind.meet(id);
@@ -275,6 +303,9 @@ impl Tail<'_> {
             }
             Identified::Read(reading) => {
                 self.behind.meet(reading.claim.id);
+                if reader.stands() {
+                    self.outlet.stand(&origin, &print.mark(), reading.claim.id)?;
+                }
                 if let Err(error) = reader.start(reading, &origin, &self.setting) {
                     return Ok(Err(error));
                 }
@@ -285,49 +316,6 @@ impl Tail<'_> {
 
     fn identify(&self, content: &Content, origin: &str) -> io::Result<Identified> {
         identify(content, origin, Growth::MayGrow, &self.setting, &self.outlet.registry)
-    }
-
-    /// Reads the files that were rotated away from a path and that nobody has read yet.
-    fn before(&mut self, path: &Path, here: Option<Here>, stop: &Stop) -> Result<(), Closed> {
-        // When the file that stood here before was changed last.
-        let since = self.readers.iter().filter(|r| !r.here && r.path == path);
-        let since = since.filter_map(|r| r.content.look().ok()).map(|print| print.modified()).max();
-        for file in self.behind.find(&self.setting, path, here, since, self.outlet)? {
-            self.outlet.progress.expect_bytes(file.content.print.size);
-            if file.content.packed {
-                self.packed_before(&file, stop)?;
-                continue;
-            }
-            let mut reader = Reader::new(file.path, file.content);
-            reader.here = false;
-            reader.fresh = false;
-            // What cannot be read on from here is seen again when those that leave have their turn.
-            if let Ok(()) = self.begin(&mut reader, stop)?
-                && let Met::Closed(closed) = reader.pump(self.outlet, u64::MAX, stop)
-            {
-                return Err(closed);
-            }
-            self.behind.listed.insert(reader.content.print.id);
-            self.readers.push(reader);
-        }
-        Ok(())
-    }
-
-    fn packed_before(&mut self, file: &Before, stop: &Stop) -> Result<(), Closed> {
-        let (growth, origin) = (Growth::IsWhole, file.path.to_string_lossy());
-        let identified = identify(&file.content, &origin, growth, &self.setting, &self.outlet.registry);
-        let read = match identified {
-            Ok(identified) => {
-                let mut pass = Pass { setting: &self.setting, stop, outlet: self.outlet };
-                pass.identified(&file.path, &file.content, identified, growth, &mut self.behind)?
-            }
-            Err(error) => Err(error),
-        };
-        self.outlet.progress.read_bytes(file.content.print.size);
-        match read {
-            Ok(()) => Ok(()),
-            Err(error) => self.outlet.failed(&origin, &Unreadable::from(error).to_string()),
-        }
     }
 
     /// Nothing stands at a path: what was rotated away from it is read all the same.
@@ -341,39 +329,25 @@ impl Tail<'_> {
         Ok(())
     }
 
-    /// A file was cut off or written anew under our hands.
-    fn changed(&mut self, reader: &mut Reader, problem: &'static str, stop: &Stop) -> Result<(), Closed> {
-        let Some(mut live) = reader.stream.take() else { return Ok(()) };
-        live.flow.note(self.outlet);
-        self.outlet.flush()?;
-        let id = live.flow.id();
-        // copytruncate made a copy first: it may hold what was not read here, and goes on with the stream.
-        live.flow.release();
-        let covered = |outlet: &Outlet| outlet.registry.positions(|p| p.stream(id).map(|at| at.next));
-        let before = covered(self.outlet);
-        let here = Here { id: reader.content.print.id, known: true };
-        self.before(&reader.path, Some(here), stop)?;
-        self.outlet.flush()?;
-        // If there was no such copy, the half record that is held here is all there is of it.
-        if covered(self.outlet) == before && live.flow.claim_again(&self.outlet.registry) {
-            live.flow.finish(self.outlet)?;
-        }
-        let origin = reader.path.to_string_lossy();
-        let notice = Notice::gap(self.outlet.source(), &origin, problem).stream(id);
-        self.outlet.say(notice.fact("next", live.offset.into()))?;
-        self.outlet.flush()?;
-        reader.looked = None;
-        Ok(())
-    }
-
     /// Ends the streams that will not go on.
-    fn retire(&mut self) -> Result<(), Closed> {
+    fn retire(&mut self, stop: &Stop) -> Result<(), Closed> {
         let mut i = 0;
         while let Some(reader) = self.readers.get_mut(i) {
             let rests = reader.quiet_since.elapsed() >= LEAVING;
             if !rests || (reader.here && !is_rotated_name(&reader.path)) {
                 i += 1;
                 continue;
+            }
+            if reader.stream.is_none() {
+                // Half a line may be all there is.
+                let origin = reader.path.to_string_lossy().into_owned();
+                let found = identify(&reader.content, &origin, Growth::IsWhole, &self.setting, &self.outlet.registry);
+                if let Ok(Identified::Read(reading)) = found
+                    && reader.start(reading, &origin, &self.setting).is_ok()
+                    && let Met::Closed(closed) = reader.pump(self.outlet, u64::MAX, stop)
+                {
+                    return Err(closed);
+                }
             }
             if let Some(live) = &mut reader.stream {
                 live.flow.finish(self.outlet)?;

@@ -1,13 +1,14 @@
-//! Bytes as they were before gzip, in bounded memory and bounded length; what is not gzip goes through.
+//! Bytes as they were before they were packed, in bounded memory and bounded length; what is not packed goes
+//! through.
 //!
 //! Reading ends where the content ends, where it is damaged, or at the limit; [`Unpack::damage`] says
 //! which. What was good before the damage has been handed out by then, to the last byte.
 
 use std::io::{self, BufRead, Read};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use super::packing::{Member, Outcome, Packing};
 
-/// What may follow a gzip member (RFC 1952 §2.2 allows more of them).
+/// What may follow a member (RFC 1952 §2.2 allows more of them, so do xz and zstd).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Members {
     /// Logs: `cat a.gz b.gz` is a file.
@@ -19,30 +20,26 @@ pub(super) enum Members {
 /// Why the content ends before its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Damage {
-    #[error("the gzip data is corrupt after {good} good bytes: what came before was read; fetch the file again")]
-    Corrupt { good: u64 },
-    #[error("the gzip data ends in the middle, after {good} good bytes: what is there was read; fetch the file again")]
-    Cut { good: u64 },
-    #[error("something that is not gzip follows the gzip data of {good} bytes: it was not read")]
-    Trailing { good: u64 },
-    #[error("a second gzip member follows the first of {good} bytes, which AWS never writes: it was not read")]
-    SecondMember { good: u64 },
-    #[error("more than {limit} bytes come out of the gzip data: the rest was not read; raise decompressed_bytes_max")]
-    TooLong { limit: u64 },
-}
-
-/// gzip's window: 32 KiB, the most that RFC 1951 knows.
-const WINDOW_BITS: u8 = 15;
-const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
-
-pub(super) fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&GZIP_MAGIC)
+    #[error("the {of} data is corrupt after {good} good bytes: what came before was read; fetch the file again")]
+    Corrupt { of: Packing, good: u64 },
+    #[error("the {of} data ends in the middle, after {good} good bytes: what is there was read; fetch the file again")]
+    Cut { of: Packing, good: u64 },
+    #[error("something that is not {of} follows the {of} data of {good} bytes: it was not read")]
+    Trailing { of: Packing, good: u64 },
+    #[error("a second {of} member follows the first of {good} bytes, which AWS never writes: it was not read")]
+    SecondMember { of: Packing, good: u64 },
+    #[error("more than {limit} bytes come out of the {of} data: the rest was not read; raise decompressed_bytes_max")]
+    TooLong { of: Packing, limit: u64 },
+    #[error(
+        "the {of} data needs more memory than it gets here, after {good} good bytes: unpack it and run whodid ingest \
+         on it"
+    )]
+    TooLarge { of: Packing, good: u64 },
 }
 
 /// The name of a compression that whodid does not read.
 pub(super) fn foreign_compression(head: &[u8]) -> Option<&'static str> {
-    const KNOWN: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2")];
-    KNOWN.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name)
+    head.starts_with(b"BZh").then_some("bzip2")
 }
 
 pub(super) struct Unpack<R> {
@@ -57,7 +54,7 @@ pub(super) struct Unpack<R> {
 enum State {
     Start,
     Plain,
-    Member(Box<Decompress>),
+    Member(Packing, Member),
     End,
 }
 
@@ -76,47 +73,63 @@ impl<R: BufRead> Unpack<R> {
         self.damage = damage;
     }
 
-    /// Decompresses into `to`; 0 when this member is over or damaged.
-    fn inflate(&mut self, member: &mut Decompress, to: &mut [u8]) -> io::Result<(usize, Option<Status>)> {
+    /// Unpacks into `to`; whether the member goes on, or has ended, or None when it is damaged.
+    fn inflate(&mut self, of: Packing, member: &mut Member, to: &mut [u8]) -> io::Result<(usize, Option<Outcome>)> {
         loop {
             let input = self.from.fill_buf()?;
-            let (before_in, before_out) = (member.total_in(), member.total_out());
             let ended = input.is_empty();
-            let flush = if ended { FlushDecompress::Finish } else { FlushDecompress::None };
-            let status = member.decompress(input, to, flush);
-            let consumed = usize::try_from(member.total_in() - before_in).unwrap_or(usize::MAX);
-            let produced = usize::try_from(member.total_out() - before_out).unwrap_or(usize::MAX);
-            self.from.consume(consumed);
-            match status {
-                Err(_) => {
-                    self.damage = Some(Damage::Corrupt { good: self.out + produced as u64 });
-                    return Ok((produced, None));
-                }
-                Ok(Status::StreamEnd) => return Ok((produced, Some(Status::StreamEnd))),
-                Ok(status) if produced > 0 => return Ok((produced, Some(status))),
-                Ok(_) if ended => {
-                    self.damage = Some(Damage::Cut { good: self.out });
-                    return Ok((0, None));
-                }
-                Ok(_) => {}
-            }
+            let step = member.step(input, to, ended);
+            self.from.consume(step.consumed);
+            let good = self.out + step.produced as u64;
+            let damage = match step.outcome {
+                Outcome::End => return Ok((step.produced, Some(Outcome::End))),
+                Outcome::GoesOn if step.produced > 0 => return Ok((step.produced, Some(Outcome::GoesOn))),
+                Outcome::GoesOn if !ended => continue,
+                Outcome::GoesOn => Damage::Cut { of, good },
+                Outcome::Corrupt => Damage::Corrupt { of, good },
+                Outcome::TooLarge => Damage::TooLarge { of, good },
+            };
+            self.damage = Some(damage);
+            return Ok((step.produced, None));
         }
     }
 
     /// What follows a member: another one, the end, or something that should not be there.
-    fn after_member(&mut self) -> io::Result<()> {
+    fn after_member(&mut self, of: Packing) -> io::Result<()> {
         let good = self.out;
+        if of.is_padded() {
+            self.pass_zeros()?;
+        }
         let rest = self.from.fill_buf()?;
         if rest.is_empty() {
             self.end(None);
-        } else if !rest.starts_with(&GZIP_MAGIC[..rest.len().min(2)]) {
-            self.end(Some(Damage::Trailing { good }));
+        } else if !of.may_go_on(rest) {
+            self.end(Some(Damage::Trailing { of, good }));
         } else if self.members == Members::One {
-            self.end(Some(Damage::SecondMember { good }));
+            self.end(Some(Damage::SecondMember { of, good }));
         } else {
-            self.state = State::Member(Box::new(Decompress::new_gzip(WINDOW_BITS)));
+            self.begin(of);
         }
         Ok(())
+    }
+
+    fn begin(&mut self, of: Packing) {
+        match Member::new(of) {
+            Some(member) => self.state = State::Member(of, member),
+            None => self.end(Some(Damage::TooLarge { of, good: self.out })),
+        }
+    }
+
+    fn pass_zeros(&mut self) -> io::Result<()> {
+        loop {
+            let rest = self.from.fill_buf()?;
+            let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+            let more = zeros > 0 && zeros == rest.len();
+            self.from.consume(zeros);
+            if !more {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -132,29 +145,26 @@ impl<R: BufRead> Read for Unpack<R> {
                     self.state = State::Plain;
                     return self.from.read(to);
                 }
-                State::Start => {
-                    let packed = is_gzip(self.from.fill_buf()?);
-                    self.state = match packed {
-                        true => State::Member(Box::new(Decompress::new_gzip(WINDOW_BITS))),
-                        false => State::Plain,
-                    };
-                }
-                State::Member(mut member) => {
+                State::Start => match Packing::of(self.from.fill_buf()?) {
+                    Some(of) => self.begin(of),
+                    None => self.state = State::Plain,
+                },
+                State::Member(of, mut member) => {
                     // One byte beyond the limit is asked for, to learn whether there is any.
                     let room = usize::try_from(self.limit - self.out).unwrap_or(usize::MAX);
                     let mut probe = [0];
                     let fits = room.min(to.len());
                     let (beyond, target) = if room == 0 { (true, &mut probe[..]) } else { (false, &mut to[..fits]) };
-                    let (produced, status) = self.inflate(&mut member, target)?;
+                    let (produced, outcome) = self.inflate(of, &mut member, target)?;
                     if beyond && produced > 0 {
-                        self.end(Some(Damage::TooLong { limit: self.limit }));
+                        self.end(Some(Damage::TooLong { of, limit: self.limit }));
                         return Ok(0);
                     }
                     self.out += produced as u64;
-                    match status {
+                    match outcome {
                         None => {}
-                        Some(Status::StreamEnd) => self.after_member()?,
-                        Some(_) => self.state = State::Member(member),
+                        Some(Outcome::End) => self.after_member(of)?,
+                        Some(_) => self.state = State::Member(of, member),
                     }
                     if produced > 0 {
                         return Ok(produced);
@@ -171,10 +181,27 @@ mod tests {
     use flate2::Compression;
     use std::io::{BufReader, Write as _};
 
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(content).expect("writes to memory");
-        encoder.finish().expect("writes to memory")
+    const ALL: [Packing; 3] = [Packing::Gzip, Packing::Xz, Packing::Zstd];
+
+    fn pack(of: Packing, content: &[u8]) -> Vec<u8> {
+        match of {
+            Packing::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(content).expect("writes to memory");
+                encoder.finish().expect("writes to memory")
+            }
+            Packing::Xz => {
+                let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 6);
+                encoder.write_all(content).expect("writes to memory");
+                encoder.finish().expect("writes to memory")
+            }
+            Packing::Zstd => {
+                let mut encoder = zstd::Encoder::new(Vec::new(), 3).expect("a level");
+                encoder.include_checksum(true).expect("a flag");
+                encoder.write_all(content).expect("writes to memory");
+                encoder.finish().expect("writes to memory")
+            }
+        }
     }
 
     /// Reads all of it through small buffers on both sides.
@@ -201,40 +228,83 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_unpacked_and_members_are_joined_only_where_they_may_be() {
+    fn members_are_joined_only_where_they_may_be() {
         let content = lines();
-        assert_eq!(unpack(&gzip(&content), Members::One, u64::MAX), (content.clone(), None));
-        let doubled = [gzip(b"one\n"), gzip(b"two\n")].concat();
-        assert_eq!(unpack(&doubled, Members::Many, u64::MAX), (b"one\ntwo\n".to_vec(), None));
-        let second = Some(Damage::SecondMember { good: 4 });
-        assert_eq!(unpack(&doubled, Members::One, u64::MAX), (b"one\n".to_vec(), second));
-        let trailing = [gzip(b"one\n"), b"tail".to_vec()].concat();
-        assert_eq!(unpack(&trailing, Members::Many, u64::MAX), (b"one\n".to_vec(), Some(Damage::Trailing { good: 4 })));
+        for of in ALL {
+            assert_eq!(unpack(&pack(of, &content), Members::One, u64::MAX), (content.clone(), None), "{of}");
+            assert_eq!(unpack(&pack(of, b""), Members::One, u64::MAX), (Vec::new(), None), "{of}");
+            let doubled = [pack(of, b"one\n"), pack(of, b"two\n")].concat();
+            assert_eq!(unpack(&doubled, Members::Many, u64::MAX), (b"one\ntwo\n".to_vec(), None), "{of}");
+            let second = Some(Damage::SecondMember { of, good: 4 });
+            assert_eq!(unpack(&doubled, Members::One, u64::MAX), (b"one\n".to_vec(), second));
+            let trailing = [pack(of, b"one\n"), b"tail".to_vec()].concat();
+            let damage = Some(Damage::Trailing { of, good: 4 });
+            assert_eq!(unpack(&trailing, Members::Many, u64::MAX), (b"one\n".to_vec(), damage));
+        }
+    }
+
+    #[test]
+    fn what_stands_between_members_is_passed_over() {
+        let padded = [pack(Packing::Xz, b"one\n"), vec![0; 8], pack(Packing::Xz, b"two\n"), vec![0; 4]].concat();
+        assert_eq!(unpack(&padded, Members::Many, u64::MAX), (b"one\ntwo\n".to_vec(), None));
+        let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+        let frames = [skipped.clone(), pack(Packing::Zstd, b"one\n"), skipped, pack(Packing::Zstd, b"two\n")].concat();
+        assert_eq!(unpack(&frames, Members::Many, u64::MAX), (b"one\ntwo\n".to_vec(), None));
     }
 
     #[test]
     fn what_is_good_before_damage_is_read_to_the_last_byte() {
         let content = lines();
-        let packed = gzip(&content);
-        for cut in [20, packed.len() / 2, packed.len() - 1] {
-            let (got, damage) = unpack(&packed[..cut], Members::One, u64::MAX);
-            assert!(content.starts_with(&got), "cut at {cut}");
-            assert_eq!(damage, Some(Damage::Cut { good: got.len() as u64 }), "cut at {cut}");
+        for of in ALL {
+            let packed = pack(of, &content);
+            for cut in [20, packed.len() / 2, packed.len() - 1] {
+                let (got, damage) = unpack(&packed[..cut], Members::One, u64::MAX);
+                assert!(content.starts_with(&got), "{of} cut at {cut}");
+                assert_eq!(damage, Some(Damage::Cut { of, good: got.len() as u64 }), "{of} cut at {cut}");
+            }
+            let (got, _) = unpack(&packed[..packed.len() - 1], Members::One, u64::MAX);
+            assert_eq!(got, content, "{of}: only the checksum or the footer is missing");
+            let mut flipped = packed.clone();
+            // The checksum of gzip and of zstd; the footer of xz.
+            let checksum = flipped.len() - if of == Packing::Gzip { 6 } else { 2 };
+            flipped[checksum] ^= 1;
+            let (got, damage) = unpack(&flipped, Members::One, u64::MAX);
+            assert_eq!((got, damage), (content.clone(), Some(Damage::Corrupt { of, good: content.len() as u64 })));
+            let mut flipped = packed.clone();
+            flipped[packed.len() / 2] ^= 0x55;
+            let (_, damage) = unpack(&flipped, Members::One, u64::MAX);
+            assert!(damage.is_some(), "{of}");
         }
-        let (got, _) = unpack(&packed[..packed.len() - 1], Members::One, u64::MAX);
-        assert_eq!(got, content, "only the checksum is missing");
-        let mut flipped = packed.clone();
-        let last = flipped.len() - 6;
-        flipped[last] ^= 1;
-        let (got, damage) = unpack(&flipped, Members::One, u64::MAX);
-        assert_eq!((got, damage), (content.clone(), Some(Damage::Corrupt { good: content.len() as u64 })));
     }
 
     #[test]
     fn a_bomb_is_stopped_at_the_limit() {
-        let packed = gzip(&vec![0; 1_000_000]);
-        let (got, damage) = unpack(&packed, Members::One, 1_000);
-        assert_eq!((got.len(), damage), (1_000, Some(Damage::TooLong { limit: 1_000 })));
-        assert_eq!(unpack(&packed, Members::One, 1_000_000).1, None);
+        for of in ALL {
+            let packed = pack(of, &vec![0; 1_000_000]);
+            let (got, damage) = unpack(&packed, Members::One, 1_000);
+            assert_eq!((got.len(), damage), (1_000, Some(Damage::TooLong { of, limit: 1_000 })));
+            assert_eq!(unpack(&packed, Members::One, 1_000_000).1, None);
+        }
+    }
+
+    #[test]
+    fn what_asks_for_too_much_memory_is_refused() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("a level");
+        encoder.window_log(28).expect("a window");
+        encoder.write_all(b"a line\n").expect("writes to memory");
+        let large = encoder.finish().expect("writes to memory");
+        let damage = Damage::TooLarge { of: Packing::Zstd, good: 0 };
+        assert_eq!(unpack(&large, Members::Many, u64::MAX), (Vec::new(), Some(damage)));
+
+        let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("a preset");
+        options.dict_size(128 << 20);
+        let mut filters = liblzma::stream::Filters::new();
+        filters.lzma2(&options);
+        let stream = liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc64);
+        let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream.expect("an encoder"));
+        encoder.write_all(b"a line\n").expect("writes to memory");
+        let large = encoder.finish().expect("writes to memory");
+        let damage = Damage::TooLarge { of: Packing::Xz, good: 0 };
+        assert_eq!(unpack(&large, Members::Many, u64::MAX), (Vec::new(), Some(damage)));
     }
 }

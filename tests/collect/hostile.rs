@@ -64,7 +64,7 @@ fn nothing_but_files_is_read_and_the_rest_goes_on() {
 fn packed_by_another_program_is_said_once() {
     let mut bench = Bench::new();
     bench.write("auth.log", "a\n");
-    bench.write("auth.log.1.xz", b"\xfd7zXZ\0rest");
+    bench.write("auth.log.1.bz2", b"BZh9rest");
     for _ in 0..2 {
         bench.once(&["auth.log*"]);
     }
