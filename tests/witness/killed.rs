@@ -31,13 +31,13 @@ fn submission(old: u64, size: u64, history: &str) -> Vec<u8> {
 }
 
 impl Host {
-    /// Under strace, which kills it before the n-th of these calls at what it remembers of the log. False if that
-    /// was when it started.
-    fn start_to_be_killed(&mut self, call: &str, nth: usize, paths: &[PathBuf]) -> bool {
+    /// Under strace, which does something to it at the n-th of these calls at what it remembers of the log. False if
+    /// it ended when it started.
+    fn start_under(&mut self, what: &str, call: &str, nth: usize, paths: &[PathBuf]) -> bool {
         let program = self.command(&[]);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-q", "-o"]).arg(self.path("trace")).arg("-e").arg(format!("trace={call}"));
-        strace.arg("-e").arg(format!("inject={call}:signal=SIGKILL:when={nth}"));
+        strace.arg("-e").arg(format!("inject={call}:{what}:when={nth}"));
         for path in paths {
             strace.arg("-P").arg(path);
         }
@@ -52,11 +52,21 @@ impl Host {
         self.running = Some(running);
         !has_ended
     }
+
+    /// The witness itself, beneath strace.
+    fn child(&self) -> rustix::process::Pid {
+        self.child_of(self.running.as_ref().expect("it runs"))
+    }
+
+    fn child_of(&self, strace: &Child) -> rustix::process::Pid {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", strace.id())).expect("its children");
+        let child = children.trim().parse().expect("a number");
+        rustix::process::Pid::from_raw(child).expect("a process")
+    }
 }
 
-#[test]
-#[ignore = "needs strace"]
-fn a_witness_killed_anywhere_never_cosigns_two_histories() {
+/// A witness that cosigned five entries and was stopped, and the paths at which it remembers that.
+fn remembering() -> (Host, [PathBuf; 3]) {
     let mut host = Host::new();
     host.watch(&[key().verifier().to_string()]);
     host.start();
@@ -65,20 +75,45 @@ fn a_witness_killed_anywhere_never_cosigns_two_histories() {
     host.stop();
     let logs = host.path("state/log");
     let log = fs::read_dir(&logs).expect("a folder").next().expect("a log").expect("readable").path();
-    let paths = [log.clone(), log.with_extension("tmp"), logs];
+    (host, [log.clone(), log.with_extension("tmp"), logs])
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn after_a_full_disk_it_goes_on_and_after_a_failing_one_it_ends() {
+    let (mut host, paths) = remembering();
+    assert!(host.start_under("error=ENOSPC", "write", 1, &paths));
+    assert_eq!(host.post(&submission(5, 10, "a")).0, 503);
+    assert_eq!(host.post(&submission(5, 10, "b")).0, 200, "nothing was cosigned before");
+    let child = host.child();
+    rustix::process::kill_process(child, rustix::process::Signal::TERM).expect("it runs");
+    assert!(host.running.take().expect("it runs").wait().expect("it ended").success());
+
+    assert!(host.start_under("error=EIO", "fsync", 1, &paths));
+    assert_eq!(host.post(&submission(10, 12, "b")).0, 500);
+    let ended = host.running.take().expect("it runs").wait().expect("it ended");
+    assert_eq!(ended.code(), Some(1), "{}", host.said());
+    host.start();
+    assert_eq!(host.post(&submission(10, 12, "b")).0, 200);
+    host.stop();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_witness_killed_anywhere_never_cosigns_two_histories() {
+    let (mut host, paths) = remembering();
+    let log = paths[0].clone();
     let known = fs::read(&log).expect("readable");
     let (mut kills, mut lost) = (0, 0);
     for call in CALLS {
         for nth in 1.. {
             write(&log, &known);
-            let listens = host.start_to_be_killed(call, nth, &paths);
+            let listens = host.start_under("signal=SIGKILL", call, nth, &paths);
             let first = if listens { host.post(&submission(5, 10, "a")).0 } else { 0 };
             let mut running = host.running.take().expect("it runs");
             if first == 200 {
                 // Nothing killed it, and nothing will.
-                let child = fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.id()));
-                let child = child.expect("its child").trim().parse().expect("a number");
-                let child = rustix::process::Pid::from_raw(child).expect("a process");
+                let child = host.child_of(&running);
                 rustix::process::kill_process(child, rustix::process::Signal::KILL).expect("it runs");
             }
             running.wait().expect("it ended");
