@@ -258,6 +258,8 @@ fn every_mistake_in_an_anchor_is_named_with_its_line() {
     ] {
         said.err_holds(problem);
     }
+    let inside = self::place("type = \"file\"\npath = \"data/../data/kept\"").run(&["config", "check"]);
+    inside.code(1).err_holds("the anchor \"vault\" lies in the data folder");
     let example = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/anchor.toml")).expect("an example");
     let all = Place::new(&example);
     let said = all.run(&["config", "check"]);
