@@ -94,7 +94,9 @@ impl Gathered<'_> {
             let path = entry.path();
             match entry.file_type()? {
                 kind if kind.is_dir() => self.folder(&path)?,
-                kind if kind.is_file() => drop(self.held(BufReader::new(File::open(&path)?), &path)?),
+                kind if kind.is_file() => {
+                    self.held(BufReader::new(File::open(&path)?), &path)?;
+                }
                 _ => {}
             }
         }
