@@ -330,6 +330,18 @@ fn a_new_trail_is_made_whenever_the_program_is_killed() {
     assert!(kills > made.len(), "only {kills} kills");
 }
 
+/// The log stays as it is; only the key is replaced, once more in the run that is not disturbed.
+#[test]
+#[ignore = "needs strace"]
+fn a_key_is_replaced_or_not_wherever_the_program_was_killed() {
+    let again = Again { place: Place::with_auth_log(), program: run_once };
+    again.log(1, LINES_BEFORE, false);
+    again.place.run(&["run", "--once"]).code(0);
+    again.shell("mkdir was && cp -a data keys was");
+    let again = Again { program: |place| place.command(&["trail", "rotate-key"]), ..again };
+    again.survives_kills(ONE_KILL_IN);
+}
+
 #[test]
 #[ignore = "needs strace"]
 fn a_trail_goes_on_wherever_the_program_was_killed() {
@@ -343,7 +355,7 @@ fn nothing_is_told_or_signed_before_it_is_durable() {
     again.put_back();
     again.strace(&CALLS.join(","), &[]).code(0);
     let mut dirty: HashSet<String> = HashSet::new();
-    let (mut told, mut signed) = (0, 0);
+    let (mut told, mut signed, mut destroyed) = (0, 0, 0);
     for Call { name, path, .. } in again.calls() {
         let waits_for: &[&str] = match (name, path.as_str()) {
             ("pwrite64", "data/trail/acknowledged") => {
@@ -353,6 +365,11 @@ fn nothing_is_told_or_signed_before_it_is_durable() {
             ("rename", "data/trail/checkpoint.tmp") => {
                 signed += 1;
                 &["data/trail/segment", "data/trail/tile", "data/trail/checkpoint.tmp"]
+            }
+            // The key of an epoch is gone only when the record of the next one, and its key, are there to stay.
+            ("pwrite64", path) if path.ends_with(".epoch") => {
+                destroyed += 1;
+                &["data/trail/epochs", "data/trail/checkpoint.tmp", "keys"]
             }
             ("rename", _) if path.starts_with("keys") || path.starts_with("data/trail/blob") => &[path.as_str()],
             _ => &[],
@@ -367,6 +384,7 @@ fn nothing_is_told_or_signed_before_it_is_durable() {
         }
     }
     assert!(told > 1 && signed > 0, "told {told} times, signed {signed} times");
+    assert!(destroyed > 0, "no epoch was closed");
 }
 
 /// After a failed sync the kernel takes pages for clean that never came to the disk, and a further sync of

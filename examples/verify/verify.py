@@ -1,64 +1,31 @@
 #!/usr/bin/env python3
 """Verifies a copy of a whodid trail with nothing but docs/trail-format.md, to check the checker.
-usage: verify.py FOLDER KEY [ANCHOR...]
-FOLDER is a copy of a data folder, KEY the public key (or a file with it), each ANCHOR a file with a
-checkpoint that was kept elsewhere. Needs the package `cryptography`, the command `zstd` for sealed segments,
-and memory for each entry's hash and id. Exit: 0 as signed, 1 altered, 2 incomplete, 3 untrusted, 4 unusable.
-"""
-import base64, hashlib, json, pathlib, re, subprocess, sys
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+usage: verify.py FOLDER KEY [ANCHOR...]     FOLDER: a copy of a data folder. KEY: the public key (any of the log's), or a
+file with it and perhaps that of an epoch in a second line. ANCHOR: a file with a checkpoint that was kept elsewhere.
+Needs the package `cryptography`, the command `zstd` for sealed segments, and memory for each entry's hash and id.
+Exit: 0 as signed, 1 altered, 2 incomplete, 3 untrusted, 4 unusable."""
+import hashlib, json, pathlib, subprocess, sys
+from keys import *
 
-WORDS, (OK, ALTERED, INCOMPLETE, UNTRUSTED, UNUSABLE) = "COMPLETE ALTERED INCOMPLETE UNTRUSTED UNUSABLE".split(), range(5)
-WEIGHT = [UNUSABLE, ALTERED, INCOMPLETE, UNTRUSTED]  # the most telling first
-NAME, DAY = r"[^\s+\x00-\x1f\x7f]+", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-PART, HOUR = r"[\w.-]{1,255}", r"([01]\d|2[0-3])(:[0-5]\d){2}(\.\d{1,9})?"
-ORIGIN = rf"({PART}(/{PART})*)\nwhodid trail 1\n(live|replay)\n{DAY}T{HOUR}Z\n"
-findings, LATER = [], "; what came later cannot be checked without an anchor\n"
-def find(code, text):
-    findings.append((code, text))
-def sha256(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
+WORDS, WEIGHT = "COMPLETE ALTERED INCOMPLETE UNTRUSTED UNUSABLE".split(), [UNUSABLE, ALTERED, INCOMPLETE, UNTRUSTED]  # most telling first
+DAY, HOUR = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?"
+PART, LATER = r"[\w.-]{1,255}", "; what came later cannot be checked without an anchor\n"
+ORIGIN = rf"({PART}(?:/{PART})*)\nwhodid trail 1\n(?:live|replay)\n{DAY}T{HOUR}Z\n"
 
-def unbase64(text):
-    data = base64.b64decode(text)
-    if base64.b64encode(data).decode() != text:
-        raise ValueError("base64 that is not in the one form")
-    return data
+def checkpoint(read, keys):
+    name, size, root = parse(rf"({NAME})\n{NUMBER}\n(.{{43}}=)\n", note(data := read())[0])
+    whys = [note(data, one.key)[1] for one in in_force(keys, int(size)) if one.origin == name]
+    return name, int(size), unbase64(root), None if None in whys else "it is not signed by a key that was in force"
 
-def parse_key(text):
-    name, key_id, rest = text.strip().split("+", 2)
-    data = unbase64(rest)
-    if len(data) != 33 or data[0] != 1 or sha256(name.encode(), b"\n", data)[:4].hex() != key_id:
-        raise ValueError("it is no Ed25519 key of that id")
-    return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(data[1:])
-
-def note(data, key):
-    """The text of a signed note, and why nobody vouches for it (or None)."""
-    parts = data.decode().rsplit("\n\n", 1)
-    if len(parts) != 2 or re.search(r"[\x00-\x09\x0b-\x1f]", parts[0]) or parts[1][-1:] != "\n":
-        raise ValueError("it is no signed note")
-    text, why = parts[0] + "\n", "it is not signed by this key"
-    for line in parts[1][:-1].split("\n"):
-        match = re.fullmatch(rf"\u2014 ({NAME}) (\S+)", line)
-        signature = unbase64(match[2]) if match else b""
-        if len(signature) < 5:
-            raise ValueError("a signature line is not `\u2014 <name> <base64>`")
-        if key and (match[1], signature[:4]) == key[:2]:
-            try:
-                key[2].verify(signature[4:], text.encode())
-                why = None
-            except InvalidSignature:
-                return text, "the signature is wrong"
-    return text, why
-
-def checkpoint(read, key):
-    text, why = note(read(), key)
-    match = re.fullmatch(rf"({NAME})\n(0|[1-9][0-9]{{0,19}})\n(.+)\n", text)
-    root = unbase64(match[3]) if match else b""
-    if len(root) != 32:
-        raise ValueError("a checkpoint has three lines: origin, size and root")
-    return match[1], int(match[2]), root, why or ("it has another name" if key and match[1] != key[0] else None)
+def check_epochs(path, epochs, given, signed, name, size):
+    """The checkpoint must be signed by the epoch that was open; where epochs begin there was none before."""
+    if not path.exists():
+        return (given or f"\n\u2014 {name}/epoch/".encode() in signed) and find(INCOMPLETE, "epochs is missing")
+    if given and all(one.key[:2] != given[:2] for one in epochs):
+        find(UNTRUSTED, "epochs: the key that was given is of none of them")
+    opened = in_force(epochs, size)
+    if opened and all(note(signed, one.key)[1] and (one.is_vouched or one.size < size) for one in opened):
+        find(UNTRUSTED, "checkpoint: it is not signed by the epoch that was open")
 
 def tree(hashes):
     if len(hashes) < 2:
@@ -73,8 +40,7 @@ def tile(trail, level, index, width):
     full = trail / f"tile/{level}/{elements}"
     path = full if width == 256 else full.with_name(f"{full.name}.p") / str(width)
     if path.exists():
-        data = path.read_bytes()
-        return [data[i:i + 32] for i in range(0, len(data), 32)]
+        return [path.read_bytes()[i:i + 32] for i in range(0, path.stat().st_size, 32)]
     # A copy that was made while the writer signed a longer tree has it in a longer form.
     longer = [f for f in path.parent.glob("*") if width < 256 and f.name.isdigit() and int(f.name) > width]
     return "outgrown" if longer or full.exists() else None
@@ -135,12 +101,13 @@ def check_entry(trail, seq, line, ids, twice, blobs):
         blobs.append((seq, ALTERED if path.exists() else INCOMPLETE, f"entry {seq}: its record is not there as it was"))
     return pruned
 
-def check_origin(path, key, name):
-    text, why = note(path.read_bytes(), key)
-    named = re.fullmatch(ORIGIN, text, re.ASCII)
-    if not named or named[1] != (name or named[1]):
-        raise ValueError("it does not name the trail that was signed")
-    why and find(UNTRUSTED, f"origin: {why}")
+def check_origin(path, keys, name):
+    named = parse(ORIGIN, note(path.read_bytes())[0])[0]
+    whys = [note(path.read_bytes(), one.key)[1] for one in keys if one.origin == named]
+    named == (name or named) or fail("it does not name the trail that was signed")
+    any(whys) and find(UNTRUSTED, "origin: it is not signed by all keys of the log")
+    if path.read_text().count(f"\n\u2014 {named} ") > 1 and not path.with_name("keys").exists():
+        find(INCOMPLETE, "keys is missing")
 
 def attempt(what, bad, read, *args):
     try:
@@ -150,18 +117,22 @@ def attempt(what, bad, read, *args):
     except ValueError as error:
         find(bad, f"{what}: {error}")
 
-def verify(trail, key, anchors):
-    known, name, newest = [], None, -1
+def verify(trail, key, epoch, anchors):
+    known, name, newest, log = [], None, -1, chain(trail / "keys", "key")
     any((trail / part).exists() for part in ("origin", "checkpoint", "segment")) or find(UNUSABLE, "there is no trail")
+    keys = follow(log, key)
+    epochs = chain(trail / "epochs", "epoch", log or keys)
     for path, is_anchor in [(trail / "checkpoint", False)] + [(path, True) for path in anchors]:
-        found = attempt(path.name, UNTRUSTED if is_anchor else ALTERED, checkpoint, path.read_bytes, key)
+        found = attempt(path.name, UNTRUSTED if is_anchor else ALTERED, checkpoint, path.read_bytes, keys)
         named, size, root, why = found or (None, 0, b"", None)
         why and find(UNTRUSTED, f"{path.name}: {why}")
         if found and not (why and is_anchor):
             known.append((size, root, is_anchor))
             name, newest = name or named, max(newest, size) if is_anchor else newest
-    attempt("origin", ALTERED, check_origin, trail / "origin", key, name)
+            is_anchor or check_epochs(trail / "epochs", epochs, epoch, path.read_bytes(), named, size)
+    attempt("origin", ALTERED, check_origin, trail / "origin", keys, name)
     signed = max((size for size, _, is_anchor in known if not is_anchor), default=0)
+    known += [(one.size, one.root, True) for one in log + epochs]  # what was signed when a key began
     paths = sorted((trail / "segment").glob("[0-9]" * 20 + ".jsonl*"), reverse=True)  # of two alike the plain one
     paths = sorted({path.name[:20]: path for path in paths if path.suffix in (".jsonl", ".zst")}.values())
     start, complete_to, pruned, ids, twice, blobs = int(paths[0].name[:20]) if paths else 0, 0, 0, {}, [], []
@@ -171,7 +142,7 @@ def verify(trail, key, anchors):
         if len(leaves) < signed:
             pruned = max(pruned, check_entry(trail, len(leaves), line, ids, twice, blobs))
         leaves.append(sha256(b"\0", line))
-    for size, root, is_anchor in sorted(known):
+    for size, root, is_anchor in sorted(set(known)):
         if size <= len(leaves) and tree(leaves[:size]) == root:
             complete_to = size
             continue
@@ -187,9 +158,10 @@ def verify(trail, key, anchors):
 
 def main(folder, key, *anchors):
     folder, anchors, complete_to, newest = pathlib.Path(folder), [pathlib.Path(anchor) for anchor in anchors], 0, -1
-    key = attempt("key", UNTRUSTED, parse_key, pathlib.Path(key).read_text() if pathlib.Path(key).is_file() else key)
+    texts = (pathlib.Path(key).read_text() if pathlib.Path(key).is_file() else key).split("\n") + [""]
+    key, epoch = [text and attempt("key", UNTRUSTED, parse_key, text) for text in texts[:2]]
     try:
-        complete_to, newest = verify(folder / "trail" if (folder / "trail").is_dir() else folder, key, anchors)
+        complete_to, newest = verify(folder / "trail" if (folder / "trail").is_dir() else folder, key, epoch, anchors)
     except OSError as error:
         find(UNUSABLE, str(error))
     code = next((code for code in WEIGHT if code in dict(findings)), OK)
@@ -197,4 +169,5 @@ def main(folder, key, *anchors):
     print(f"{'WHOLE' if whole else WORDS[code]} to {complete_to}", end="\n" if code or whole else LATER)
     print("".join(f"{text}\n" for _, text in sorted(findings, key=lambda found: WEIGHT.index(found[0]))), end="")
     return code
+
 sys.exit(main(*sys.argv[1:]) if len(sys.argv) > 2 else print(__doc__) or UNUSABLE)

@@ -1,8 +1,9 @@
-//! `whodid trail init|verify|prove|cat|stat|seal|hold`.
+//! `whodid trail init|verify|prove|cat|stat|seal|hold|rotate-key`.
 
 mod hold;
 mod init;
 mod prove;
+mod rotate;
 mod verify;
 
 use std::fs;
@@ -19,6 +20,7 @@ use crate::event::escape;
 use crate::trail::{Exit, Reader, Sealer};
 use hold::Hold;
 use init::Init;
+use rotate::RotateKey;
 
 /// Prove, print and describe the trail
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,7 @@ enum Command {
     /// The sealed files are zstd: `zstdcat` prints their events. Not while `whodid run` works there.
     Seal,
     Hold(Hold),
+    RotateKey(RotateKey),
 }
 
 /// Print entries as they are stored, oldest first
@@ -64,6 +67,7 @@ impl Args {
             Command::Stat => stat(place),
             Command::Seal => seal(place),
             Command::Hold(hold) => hold.run(place),
+            Command::RotateKey(rotate) => rotate.run(place),
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod action {
     pub const PRUNED: &str = "trail.pruned";
     /// Deleting is forbidden, or allowed again.
     pub const HOLD: &str = "trail.hold";
+    /// Another key signs from here on.
+    pub const KEY_ROTATED: &str = "trail.key_rotated";
     pub const STARTED: &str = "whodid.started";
     pub const STOPPED: &str = "whodid.stopped";
     pub const CONFIG_CHANGED: &str = "config.changed";

@@ -34,8 +34,8 @@ pub fn hold(config: &Config, is_on: bool, reason: &str) -> anyhow::Result<()> {
     };
     ensure!(!opened.is_new, "nothing was collected there yet: there is nothing to hold");
     let caller = Caller { uid: rustix::process::getuid().as_raw(), pid: Some(std::process::id()) };
-    let recovered = opened.recovered.iter().map(|recovered| opening::recovered(recovered, &opened.origin, now));
-    let events = recovered.chain([switch.said(&opened.origin, caller, now)]).collect();
+    let untold = opening::untold(&opened, now).into_iter();
+    let events = untold.chain([switch.said(&opened.origin, caller, now)]).collect();
     switch.before(&mut writer)?;
     append(&mut writer, events)?;
     switch.after(&mut writer)?;
@@ -78,13 +78,14 @@ impl Switch {
     }
 }
 
-fn append(writer: &mut Writer, events: Vec<Event>) -> anyhow::Result<()> {
+/// Records events of ours by a writer that does nothing else.
+pub(super) fn append(writer: &mut Writer, events: Vec<Event>) -> anyhow::Result<()> {
     for mut event in events {
         event.id = EventId::of_own(writer.origin(), writer.next_seq());
         let (bytes, blob) = event::encode(&mut event);
         writer.append(vec![Line::new(event.id, bytes, blob)?])?;
     }
-    writer.commit().context("the hold could not be recorded")?;
+    writer.commit().context("it could not be recorded")?;
     writer.sign()?;
     Ok(())
 }

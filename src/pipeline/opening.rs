@@ -15,7 +15,7 @@ use crate::collect::Mode;
 use crate::config::{self, Config, Defined, Kind};
 use crate::event::own::{self, action};
 use crate::event::{Event, Family, Stamp};
-use crate::trail::{self, Open, Opened, Recovered};
+use crate::trail::{self, Open, Opened, Recovered, Rotated};
 
 use super::Added;
 
@@ -104,9 +104,7 @@ impl Opening {
         if opened.is_new {
             due.push(genesis(config, opened, now));
         }
-        for recovered in &opened.recovered {
-            due.push(self::recovered(recovered, &opened.origin, now));
-        }
+        due.extend(untold(opened, now));
         due.extend(in_force.changes(&config.files, now));
         let command = command(mode);
         let facts = [("version", json!(env!("CARGO_PKG_VERSION"))), ("command", json!(command))];
@@ -149,7 +147,7 @@ impl Opening {
     }
 }
 
-pub(super) fn recovered(recovered: &Recovered, origin: &str, now: Stamp) -> Event {
+fn recovered(recovered: &Recovered, origin: &str, now: Stamp) -> Event {
     let files: Vec<_> = recovered.files.iter().map(|path| path.to_string_lossy()).collect();
     let facts = [
         ("at", json!(recovered.at)),
@@ -159,6 +157,23 @@ pub(super) fn recovered(recovered: &Recovered, origin: &str, now: Stamp) -> Even
         ("files", json!(files)),
     ];
     own::with_detail(action::RECOVERED, origin, now, facts)
+}
+
+/// What happened to the trail itself and no entry tells of.
+pub(super) fn untold(opened: &Opened, now: Stamp) -> Vec<Event> {
+    let recovered = opened.recovered.iter().map(|recovered| self::recovered(recovered, &opened.origin, now));
+    let rotated = opened.rotated.iter().map(|rotated| self::rotated(rotated, &opened.origin, now));
+    recovered.chain(rotated).collect()
+}
+
+pub(super) fn rotated(rotated: &Rotated, origin: &str, now: Stamp) -> Event {
+    let facts = [
+        ("number", json!(rotated.number)),
+        ("size", json!(rotated.size)),
+        ("before", json!(rotated.before)),
+        ("key", json!(rotated.key)),
+    ];
+    own::with_detail(action::KEY_ROTATED, origin, now, facts)
 }
 
 fn genesis(config: &Config, opened: &Opened, now: Stamp) -> Event {

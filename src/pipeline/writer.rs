@@ -350,7 +350,8 @@ impl Stage {
             self.encode(vec![stopped], &mut group)?;
             self.write(group, runtime)?;
         }
-        if !self.sign(runtime)? {
+        let ended = self.patiently(runtime, Writer::end);
+        if !self.is_signed(ended)? {
             self.added.unsigned = self.trail.acknowledged() - self.trail.signed();
         }
         if let Err(error) = lock(&self.seen).flush() {

@@ -57,9 +57,14 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// The signed form, as it is stored.
+    /// The signed form.
     pub fn sign(&self, key: &SignerKey) -> Result<String, NoteError> {
-        Note::sign(self.to_string(), key).map(|note| note.to_string())
+        self.sign_by(&[key])
+    }
+
+    /// The form with several signatures, as it is stored: of the log's key and of the open epoch's.
+    pub fn sign_by(&self, keys: &[&SignerKey]) -> Result<String, NoteError> {
+        Note::sign_by(self.to_string(), keys).map(|note| note.to_string())
     }
 }
 

@@ -127,7 +127,7 @@ impl Cosigner {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::BadKey("a signer key is `PRIVATE+KEY+<name>+<key id>+<base64>`"));
         };
-        let this = Self::from_seed(name, &note::key_bytes(key, COSIGNATURE)?)?;
+        let this = Self::from_seed(name, &*note::key_bytes(key, COSIGNATURE)?)?;
         match id == HEXLOWER.encode(&this.verifier().id()) {
             true => Ok(this),
             false => Err(NoteError::BadKey("its key id does not belong to it: was the file changed?")),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Mode;
 use super::agent::AgentError;
 use super::note::NoteError;
+use super::succession::Broken;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -92,6 +93,10 @@ pub enum Damage {
     Unproven { seq: u64 },
     #[error("what it signs is not the tree that was signed before, of {size} entries")]
     Forked { size: u64 },
+    #[error("it signs {size} entries, and an epoch was closed at {closed}")]
+    Behind { size: u64, closed: u64 },
+    #[error("the keys do not follow one another: {0}")]
+    Chain(Broken),
     #[error("it cannot be believed: {0}")]
     Note(NoteError),
 }
@@ -117,6 +122,14 @@ impl TrailError {
     /// After it nobody knows what is on disk, so it is never tried again.
     pub(super) fn sync(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Sync { path: path.into(), source }
+    }
+
+    /// An error after which the same call must not be made again.
+    pub(super) fn last(self) -> Self {
+        match self {
+            Self::Full { path, source } => Self::Sync { path, source },
+            other => other,
+        }
     }
 
     /// Why something that goes to `path` could not be signed.

@@ -1,36 +1,56 @@
 //! The keys of a trail, outside its folder, and the second memory of what was signed.
 //!
 //! ```text
-//! <keys>/<trail id>.key    the private key (0600): whoever has it can sign
-//! <keys>/<trail id>.vkey   the public key, for the auditor
-//! <keys>/<trail id>.last   the last signed checkpoint
+//! <keys>/<trail id>.key          the private key of the log (0600), unless the operator keeps it elsewhere
+//! <keys>/<trail id>.key.next     only while it is being replaced
+//! <keys>/<trail id>.vkey         for the auditor: the public key of the log, and that of the first epoch
+//! <keys>/<trail id>.last         the last signed checkpoint
+//! <keys>/<trail id>.epoch        see `epoch`
+//! <data>/trail/keys              how one key followed the other: see `succession`
 //! ```
 //!
-//! A copy of the data folder never holds them. When the folder is put back to an older state, `.last`
-//! still knows what was signed later.
+//! A copy of the data folder never holds a private one. When the folder is put back to an older state,
+//! `.last` still knows what was signed later.
+//!
+//! Invariant: the key in hand is the one that the newest record in `trail/keys` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::Checkpoint;
+use super::error::Damage;
 use super::layout::{FILE_MODE, Layout, read_small};
-use super::note::{SignerKey, VerifierKey};
+use super::note::{Note, SignerKey, VerifierKey};
 use super::origin::Origin;
-use super::{Signing, TrailError};
+use super::records::{self, Newest, Records};
+use super::secret::{SecretFile, random_key};
+use super::succession::{Chain, Kind, Record};
+use super::{Signing, TrailError, tree};
 use crate::durable;
 
 const SECRET_MODE: u32 = 0o600;
 const SECRET_FOLDER_MODE: u32 = 0o700;
 
-/// A key or a checkpoint with its signature is shorter.
+/// A key or a checkpoint with its signatures is shorter.
 const BYTES_MAX: u64 = 16_384;
+
+/// Thousands of keys of one log.
+const CHAIN_BYTES_MAX: u64 = 16 << 20;
 
 /// The opened keys of one trail.
 #[derive(Debug)]
 pub(super) struct Keys {
     pub(super) signer: SignerKey,
     pub(super) verifier: VerifierKey,
+    pub(super) chain: Chain,
+    pub(super) records: Records,
+    /// Where the private one lies, if it is whodid's own.
+    pub(super) own: Option<SecretFile>,
+    vkey: PathBuf,
+    /// The key of the log that an auditor is told.
+    told: Option<VerifierKey>,
     last: PathBuf,
+    epoch: PathBuf,
 }
 
 /// Where the keys of one trail lie.
@@ -38,12 +58,23 @@ struct Places {
     key: PathBuf,
     vkey: PathBuf,
     last: PathBuf,
+    epoch: PathBuf,
 }
 
 impl Places {
     fn new(folder: &Path, trail_id: &str) -> Self {
         let place = |ending: &str| folder.join(format!("{trail_id}.{ending}"));
-        Self { key: place("key"), vkey: place("vkey"), last: place("last") }
+        Self { key: place("key"), vkey: place("vkey"), last: place("last"), epoch: place("epoch") }
+    }
+
+    fn own(&self, signing: &Signing) -> Option<SecretFile> {
+        (*signing == Signing::Own).then(|| SecretFile::new(self.key.clone()))
+    }
+
+    fn keys(self, signing: &Signing, signer: SignerKey, chain: Chain, records: Records) -> Keys {
+        let own = self.own(signing);
+        let Self { vkey, last, epoch, .. } = self;
+        Keys { verifier: signer.verifier(), signer, chain, records, own, vkey, told: None, last, epoch }
     }
 }
 
@@ -52,25 +83,51 @@ impl Keys {
     pub(super) fn make(folder: &Path, layout: &Layout, origin: &Origin, signing: &Signing) -> Result<Self, TrailError> {
         create_folder(folder, layout)?;
         let places = Places::new(folder, origin.id());
-        let signer = match signing {
-            Signing::Own => {
-                let signer = random_key(&origin.origin, &places.key)?;
-                let secret = signer.to_secret_text().unwrap_or_default();
-                write(&places.key, &format!("{secret}\n"), SECRET_MODE)?;
+        let signer = match places.own(signing) {
+            Some(own) => {
+                let signer = random_key(&origin.origin)?;
+                own.write(&signer)?;
                 signer
             }
-            elsewhere => elsewhere.signer(&places.key, layout, origin)?,
+            None => signing.signer(&places.key, layout, origin)?,
         };
-        let this = Self { verifier: signer.verifier(), signer, last: places.last };
-        write(&places.vkey, &format!("{}\n", this.verifier), FILE_MODE)?;
-        Ok(this)
+        let (chain, records) = begin(layout, &signer)?;
+        write(&places.vkey, &format!("{}\n", signer.verifier()), FILE_MODE)?;
+        Ok(places.keys(signing, signer, chain, records))
     }
 
-    /// Reads the keys of a trail that is there.
-    pub(super) fn load(folder: &Path, layout: &Layout, origin: &Origin, signing: &Signing) -> Result<Self, TrailError> {
-        let Places { key, last, .. } = Places::new(folder, origin.id());
-        let signer = signing.signer(&key, layout, origin)?;
-        Ok(Self { verifier: signer.verifier(), signer, last })
+    /// Reads the keys of a trail that is there, whose name is signed as `note` says.
+    pub(super) fn load(
+        folder: &Path,
+        layout: &Layout,
+        (origin, note): (&Origin, &Note),
+        signing: &Signing,
+    ) -> Result<Self, TrailError> {
+        let places = Places::new(folder, origin.id());
+        let newest = records::newest(&layout.keys())?;
+        if let Some(own) = places.own(signing) {
+            mend(&own, newest.as_ref(), layout)?;
+        }
+        let signer = signing.signer(&places.key, layout, origin)?;
+        let (chain, records) = match &newest {
+            Some(newest) => known(layout, newest)?,
+            // More than one key has signed the name, so there were records of them.
+            None if note.signers().filter(|name| *name == origin.origin).count() > 1 => {
+                return Err(TrailError::missing(layout.keys()));
+            }
+            None => begin(layout, &signer)?,
+        };
+        let number = chain.newest().filter(|newest| newest.key != signer.verifier()).map(|newest| newest.number);
+        if let Some(number) = number {
+            let path = signing.place(&places.key).unwrap_or(&places.key).to_owned();
+            let reason = format!(
+                "it is {}, and not key {number} of this trail, as its file `keys` says: bring that key back; \
+                 if it is lost, `whodid trail adopt` goes on with the trail under a new name and says so in it",
+                signer.verifier()
+            );
+            return Err(TrailError::Key { path, reason });
+        }
+        Ok(places.keys(signing, signer, chain, records))
     }
 
     /// What was signed last, as the second memory knows it.
@@ -81,7 +138,7 @@ impl Keys {
                  bring it back, or copy the trail's `checkpoint` there if you know it to be the newest"
                 .to_owned())
         })?;
-        Checkpoint::verify(&bytes, &self.verifier).map_err(|error| bad(error.to_string()))
+        self.chain.checkpoint(&bytes).map(|(checkpoint, _)| checkpoint).map_err(|error| bad(error.to_string()))
     }
 
     pub(super) fn remember(&self, signed: &str) -> Result<(), TrailError> {
@@ -90,6 +147,29 @@ impl Keys {
 
     pub(super) fn memory(&self) -> &Path {
         &self.last
+    }
+
+    /// Where the key of the open epoch lies.
+    pub(super) fn epoch(&self) -> &Path {
+        &self.epoch
+    }
+
+    /// Whether an auditor may have been given the key of an epoch.
+    pub(super) fn is_epoch_published(&self) -> Result<bool, TrailError> {
+        let told = read_small(&self.vkey, BYTES_MAX)?.unwrap_or_default();
+        Ok(memchr::memmem::find(&told, b"/epoch/").is_some())
+    }
+
+    /// Tells the auditor the newest key of the log, now that it has signed a checkpoint, and that of the first
+    /// epoch. Where the trail had another name when its epochs began, what was told then stays.
+    pub(super) fn publish(&mut self, epoch: Option<&VerifierKey>) -> Result<(), TrailError> {
+        let Some(epoch) = epoch.filter(|_| self.told.as_ref() != Some(&self.verifier)) else { return Ok(()) };
+        let text = format!("{}\n{epoch}\n", self.verifier);
+        if read_small(&self.vkey, BYTES_MAX)?.is_none_or(|told| told != text.as_bytes()) {
+            write(&self.vkey, &text, FILE_MODE)?;
+        }
+        self.told = Some(self.verifier.clone());
+        Ok(())
     }
 }
 
@@ -104,11 +184,41 @@ pub(super) fn private_place(folder: &Path, origin: &Origin, signing: &Signing) -
     signing.place(&Places::new(folder, origin.id()).key).map(Path::to_owned)
 }
 
-fn random_key(name: &str, path: &Path) -> Result<SignerKey, TrailError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| TrailError::io("/dev/urandom", error.into()))?;
-    SignerKey::from_seed(name, &seed)
-        .map_err(|error| TrailError::Key { path: path.to_owned(), reason: error.to_string() })
+/// The first record of a log: its key, before there was any entry.
+fn begin(layout: &Layout, signer: &SignerKey) -> Result<(Chain, Records), TrailError> {
+    let (path, key) = (layout.keys(), signer.verifier());
+    let origin = signer.name().to_owned();
+    let record = Record { kind: Kind::Log, origin, number: 0, size: 0, root: tree::empty(), key: key.clone() };
+    let text = record.sign(&[signer]).map_err(|error| TrailError::signing(&path, error))?;
+    Ok((Chain::of_one(key), Records::begin(path, &text)?))
+}
+
+/// The records of a log as they are there.
+fn known(layout: &Layout, newest: &Newest) -> Result<(Chain, Records), TrailError> {
+    let path = layout.keys();
+    let bytes = read_small(&path, CHAIN_BYTES_MAX)?.ok_or_else(|| TrailError::missing(&path))?;
+    let (chain, end) = Chain::read(&bytes);
+    match end.broken {
+        Some(broken) => Err(TrailError::damaged(path, Damage::Chain(broken))),
+        None => Ok((chain, Records::resume(path, newest)?)),
+    }
+}
+
+/// Ends what a crash interrupted: a key whose record stands takes its place, any other is destroyed.
+fn mend(own: &SecretFile, newest: Option<&Newest>, layout: &Layout) -> Result<(), TrailError> {
+    let is_newest = |key: Option<SignerKey>| {
+        key.is_some_and(|key| newest.is_some_and(|newest| newest.record.key == key.verifier()))
+    };
+    match newest {
+        Some(newest) if !is_newest(own.read()?) => {
+            if is_newest(own.next()?) {
+                Records::resume(layout.keys(), newest)?.write_again(newest)?;
+                own.replace()?;
+            }
+            Ok(())
+        }
+        _ => own.unstage(),
+    }
 }
 
 fn create_folder(folder: &Path, layout: &Layout) -> Result<(), TrailError> {

@@ -10,6 +10,8 @@
 //! <data>/trail/tile/<level>/<n>            hashes
 //! <data>/trail/checkpoint                  the signed size and root
 //! <data>/trail/cosigned                    checkpoints with the cosignatures of witnesses
+//! <data>/trail/keys                        how one key of the log followed the other
+//! <data>/trail/epochs                      the same of the keys of epochs
 //! <data>/trail/blob/<sha256>               records that are longer than a line
 //! <data>/trail/quarantine/                 what a crash left behind unfinished
 //! <data>/trail/recovered                   of these, what no event tells of yet
@@ -92,6 +94,14 @@ impl Layout {
 
     pub(super) fn cosigned(&self) -> PathBuf {
         self.trail.join("cosigned")
+    }
+
+    pub(super) fn keys(&self) -> PathBuf {
+        self.trail.join("keys")
+    }
+
+    pub(super) fn epochs(&self) -> PathBuf {
+        self.trail.join("epochs")
     }
 
     pub(super) fn blobs(&self) -> PathBuf {

@@ -17,6 +17,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature as Ed25519, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::agent::{Agent, AgentError};
 
@@ -65,6 +66,8 @@ pub enum NoteError {
     Unsigned(String),
     #[error("the signature of {0} is wrong")]
     Wrong(String),
+    #[error("it is signed by a key of {name} that signed no tree of more than {size} entries: another follows it")]
+    Retired { name: String, size: u64 },
     /// Nothing is wrong with the text: it may be signed later.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -86,6 +89,14 @@ impl Note {
         check_text(&text)?;
         let mut note = Self { text, signatures: Vec::new() };
         note.add_signature(key)?;
+        Ok(note)
+    }
+
+    /// A text signed by several keys.
+    pub fn sign_by(text: String, keys: &[&SignerKey]) -> Result<Self, NoteError> {
+        let (first, others) = keys.split_first().ok_or(NoteError::Malformed("there is no signature"))?;
+        let mut note = Self::sign(text, first)?;
+        others.iter().try_for_each(|key| note.add_signature(key))?;
         Ok(note)
     }
 
@@ -139,6 +150,11 @@ impl Note {
     pub(super) fn signatures_of<'n>(&'n self, name: &'n str, id: [u8; 4]) -> impl Iterator<Item = &'n [u8]> {
         let of = self.signatures.iter().filter(move |signature| signature.is_of(name, id));
         of.map(|signature| signature.bytes.as_slice())
+    }
+
+    /// The names of those who signed, in the order of their signatures.
+    pub fn signers(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.signatures.iter().map(|signature| signature.name.as_str())
     }
 
     /// The text, if this key signed it. Signatures of other keys are ignored, a wrong one of this key is not.
@@ -250,7 +266,7 @@ impl SignerKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::BadKey("a signer key is `PRIVATE+KEY+<name>+<key id>+<base64>`"));
         };
-        let this = Self::from_seed(name, &key_bytes(key, ED25519)?)?;
+        let this = Self::from_seed(name, &*key_bytes(key, ED25519)?)?;
         if id != HEXLOWER.encode(&this.verifier().id()) {
             return Err(NoteError::BadKey("its key id does not belong to it: was the file changed?"));
         }
@@ -282,10 +298,16 @@ impl SignerKey {
     }
 
     /// The private form, for the one file that holds it; none of a key that an agent holds.
-    pub fn to_secret_text(&self) -> Option<String> {
+    pub fn to_secret_text(&self) -> Option<Zeroizing<String>> {
         let Secret::Here(key) = &self.secret else { return None };
-        let bytes = [&[ED25519], key.as_bytes().as_slice()].concat();
-        Some(format!("{PRIVATE}{}+{}+{}", self.name, HEXLOWER.encode(&self.verifier().id()), BASE64.encode(&bytes)))
+        let bytes = Zeroizing::new([&[ED25519], key.as_bytes().as_slice()].concat());
+        let bytes = Zeroizing::new(BASE64.encode(&bytes));
+        // Room for all of it: a text that grows leaves copies of itself behind.
+        let mut text = Zeroizing::new(String::with_capacity(PRIVATE.len() + self.name.len() + 64));
+        for part in [PRIVATE, &self.name, "+", &HEXLOWER.encode(&self.verifier().id()), "+", &bytes] {
+            text.push_str(part);
+        }
+        Some(text)
     }
 }
 
@@ -317,10 +339,12 @@ fn check_text(text: &str) -> Result<(), NoteError> {
 }
 
 /// The key of this type in the last part of its text form.
-pub(super) fn key_bytes(base64: &str, kind: u8) -> Result<[u8; 32], NoteError> {
+pub(super) fn key_bytes(base64: &str, kind: u8) -> Result<Zeroizing<[u8; 32]>, NoteError> {
     let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| NoteError::BadKey("it is not base64"))?;
-    match bytes.split_first() {
-        Some((found, key)) if *found == kind => key.try_into().map_err(|_| NoteError::BadKey("it has not 32 bytes")),
+    match Zeroizing::new(bytes).split_first() {
+        Some((found, key)) if *found == kind => {
+            key.try_into().map(Zeroizing::new).map_err(|_| NoteError::BadKey("it has not 32 bytes"))
+        }
         _ => Err(NoteError::BadKey("it is a key of another type: 1 are those of logs, 4 those of witnesses")),
     }
 }

@@ -13,10 +13,12 @@ use std::sync::Arc;
 
 use super::acknowledged::{self, Acknowledged};
 use super::checkpoint::Checkpoint;
+use super::epoch::{self, Epoch};
 use super::error::Damage;
 use super::keys::Keys;
 use super::layout::{self, FILE_MODE, Layout};
 use super::lock::Lock;
+use super::note::Note;
 use super::origin::Origin;
 use super::segment::{self, BLOCK_LINES, Cursor, Segment, Step};
 use super::tile::{self, Edge};
@@ -24,7 +26,7 @@ use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
 use super::unrecorded::Recovered;
 use super::writer::{Open, Opened, Tail, Writer, keep_checkpoint};
-use super::{TrailError, checkpoint, pruned, seal, unrecorded};
+use super::{Rotated, TrailError, checkpoint, pruned, seal, unrecorded};
 use crate::durable;
 use crate::event::Event;
 use crate::event::own::action;
@@ -36,12 +38,11 @@ impl Writer {
         layout::create_folder(&layout.data).map_err(|error| TrailError::io(&layout.data, error))?;
         let lock = Lock::take(&open.data, &open.command, open.now)?;
         layout.create_folders()?;
-        let (origin, keys) = match Origin::read(&layout)? {
-            Some(origin) => {
-                let keys = Keys::load(&open.keys, &layout, &origin, &open.signing)?;
-                if let Some(Err(error)) = Origin::verify(&layout, &keys.verifier)? {
-                    return Err(TrailError::damaged(layout.origin(), Damage::Note(error)));
-                }
+        let (origin, mut keys) = match Origin::read_note(&layout)? {
+            Some((origin, note)) => {
+                let keys = Keys::load(&open.keys, &layout, (&origin, &note), &open.signing)?;
+                note.verify(&keys.verifier)
+                    .map_err(|error| TrailError::damaged(layout.origin(), Damage::Note(error)))?;
                 (origin, keys)
             }
             None => make(&layout, &open)?,
@@ -50,7 +51,7 @@ impl Writer {
             return Err(TrailError::Mode { path: open.data, recorded: origin.mode });
         }
         let tiles = Tiles::new(&layout);
-        let signed = signed(&layout, &keys, &tiles)?;
+        let (signed, note) = signed(&layout, &keys, &tiles)?;
         let edge = Edge::load(signed.size, |tile| tiles.expect(tile))?;
         if edge.root() != signed.root {
             return Err(TrailError::damaged(layout.trail.join("tile"), Damage::Root));
@@ -59,6 +60,17 @@ impl Writer {
         seal::undo(&layout, newest)?;
         let untold = unrecorded::read(&layout)?;
         let found = scan(&layout, &tiles, newest, edge, untold.first().map(|earlier| earlier.at))?;
+        let epoch = Epoch::open(&epoch::Known {
+            layout: &layout,
+            secret: keys.epoch().to_owned(),
+            log: &keys.signer,
+            signed: &signed,
+            note: &note,
+            is_published: keys.is_epoch_published()?,
+        })?;
+        if note.verify(&keys.verifier).is_ok() {
+            keys.publish(epoch.first())?;
+        }
         let told = acknowledged::read(&layout)?.unwrap_or(0);
         let now = found.set_aside(&layout, told)?;
         let recovered: Vec<Recovered> = untold.iter().skip(found.recoveries).cloned().chain(now).collect();
@@ -67,13 +79,15 @@ impl Writer {
         let acknowledged = Acknowledged::open(&layout)?;
         acknowledged.tell(size)?;
         let is_untold = !recovered.is_empty();
-        let opened = Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered };
+        let rotated = Rotated::newest(&keys.chain).filter(|last| last.size == signed.size && !found.tells_of_rotation);
+        let opened = Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered, rotated };
         let writer = Self {
             tail: found.tail(&layout)?,
             full: found.full,
             edge: found.edge,
             layout,
             keys,
+            epoch,
             segment_bytes: open.segment_bytes,
             acknowledged,
             told: size,
@@ -112,11 +126,11 @@ fn is_used(layout: &Layout, first: u64) -> bool {
 }
 
 /// The checkpoint, which is at least as new as the second memory knows, and continues what that knows.
-fn signed(layout: &Layout, keys: &Keys, tiles: &Tiles) -> Result<Checkpoint, TrailError> {
+fn signed(layout: &Layout, keys: &Keys, tiles: &Tiles) -> Result<(Checkpoint, Note), TrailError> {
     let path = layout.checkpoint();
     let bytes = layout::read_small(&path, checkpoint::BYTES_MAX)?.ok_or_else(|| TrailError::missing(&path))?;
-    let here =
-        Checkpoint::verify(&bytes, &keys.verifier).map_err(|error| TrailError::damaged(&path, Damage::Note(error)))?;
+    let (here, note) =
+        keys.chain.checkpoint(&bytes).map_err(|error| TrailError::damaged(&path, Damage::Note(error)))?;
     let last = keys.last()?;
     if last.size > here.size {
         let remembered = keys.memory().to_owned();
@@ -134,7 +148,7 @@ fn signed(layout: &Layout, keys: &Keys, tiles: &Tiles) -> Result<Checkpoint, Tra
         // The process ended between the two.
         keys.remember(&String::from_utf8_lossy(&bytes))?;
     }
-    Ok(here)
+    Ok((here, note))
 }
 
 /// The newest segment. All before it are signed to their end, so it begins within what is signed.
@@ -165,6 +179,8 @@ struct Found {
     starts: Vec<u64>,
     /// How many of the entries tell of a recovery that was noted as untold.
     recoveries: usize,
+    /// One of those that nobody signed tells of a replaced key.
+    tells_of_rotation: bool,
 }
 
 /// Reads the newest segment: entries that are signed must be what was signed, the others whole events.
@@ -172,8 +188,17 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
     let segment = Arc::new(Segment::open(layout, first)?);
     let mut expected = Leaves::new(tiles, edge.size());
     let bytes = segment.bytes()?;
-    let mut found =
-        Found { bytes, segment, edge, full: Vec::new(), signed_end: 0, end: 0, starts: Vec::new(), recoveries: 0 };
+    let mut found = Found {
+        bytes,
+        segment,
+        edge,
+        full: Vec::new(),
+        signed_end: 0,
+        end: 0,
+        starts: Vec::new(),
+        recoveries: 0,
+        tells_of_rotation: false,
+    };
     let mut cursor = Cursor::new(&found.segment, 0);
     let mut seq = first;
     while let Step::Line(byte, line) = cursor.next()? {
@@ -186,11 +211,13 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
             break;
         } else {
             found.push(leaf);
+            found.tells_of_rotation |= tells_of(line, action::KEY_ROTATED);
         }
         if (seq - first).is_multiple_of(BLOCK_LINES) {
             found.starts.push(byte);
         }
-        found.recoveries += usize::from(untold_from.is_some_and(|from| from <= seq) && tells_of_recovery(line));
+        found.recoveries +=
+            usize::from(untold_from.is_some_and(|from| from <= seq) && tells_of(line, action::RECOVERED));
         found.end = byte + line.len() as u64 + 1;
         seq += 1;
         if seq <= expected.size() {
@@ -203,11 +230,10 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
     Ok(found)
 }
 
-fn tells_of_recovery(line: &[u8]) -> bool {
-    memchr::memmem::find(line, action::RECOVERED.as_bytes()).is_some()
-        && Event::decode(line).is_ok_and(|event| {
-            event.source.kind == crate::event::Family::Whodid && event.what.action == action::RECOVERED
-        })
+fn tells_of(line: &[u8], what: &str) -> bool {
+    memchr::memmem::find(line, what.as_bytes()).is_some()
+        && Event::decode(line)
+            .is_ok_and(|event| event.source.kind == crate::event::Family::Whodid && event.what.action == what)
 }
 
 impl Found {

@@ -16,7 +16,8 @@ use data_encoding::BASE32_NOPAD;
 
 use super::error::Damage;
 use super::layout::{FILE_MODE, Layout, read_small};
-use super::note::{Note, NoteError, SignerKey, VerifierKey};
+use super::note::{Note, SignerKey, VerifierKey};
+use super::succession::Chain;
 use super::{Open, TrailError};
 use crate::durable;
 use crate::event::Stamp;
@@ -96,17 +97,22 @@ impl Origin {
         }
     }
 
-    /// The same, signed by the trail's key.
-    pub(super) fn verify(layout: &Layout, key: &VerifierKey) -> Result<Option<Result<Self, NoteError>>, TrailError> {
-        Ok(Self::read_note(layout)?.map(|(this, note)| note.verify(key).map(|_| this)))
-    }
-
     /// From here on the trail is there.
     pub(super) fn write(&self, layout: &Layout, key: &SignerKey) -> Result<(), TrailError> {
         let path = layout.origin();
         let failed = |error| TrailError::io(&path, error);
         let note = Note::sign(self.to_string(), key).map_err(|error| TrailError::signing(&path, error))?;
         durable::replace(&path, note.to_string().as_bytes(), FILE_MODE).map_err(failed)
+    }
+
+    /// One more key vouches for the name, beside those of the chain that did so before.
+    pub(super) fn sign_too(layout: &Layout, chain: &Chain, key: &SignerKey) -> Result<(), TrailError> {
+        let path = layout.origin();
+        let Some((_, mut note)) = Self::read_note(layout)? else { return Err(TrailError::missing(path)) };
+        let known: Vec<VerifierKey> = chain.links().iter().map(|link| link.record.key.clone()).collect();
+        note.keep_signatures_of(&known);
+        note.add_signature(key).map_err(|error| TrailError::signing(&path, error))?;
+        durable::replace(&path, note.to_string().as_bytes(), FILE_MODE).map_err(|error| TrailError::io(path, error))
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,16 +2,14 @@
 //!
 //! Whatever name a key had where it comes from, here it signs under the trail's name and no other.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::TrailError;
 use super::agent::Agent;
 use super::keys::not_in_data;
-use super::layout::{Layout, read_small};
+use super::layout::Layout;
 use super::note::SignerKey;
 use super::origin::Origin;
+use super::{TrailError, secret};
 
 /// Where the private key of the log is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,9 +22,6 @@ pub enum Signing {
     /// An ssh-agent holds it, and whodid only its public half.
     Agent { socket: PathBuf, key: [u8; 32] },
 }
-
-/// A key is shorter.
-const BYTES_MAX: u64 = 16_384;
 
 impl Signing {
     /// The key of a trail; `own` is where its own one lies.
@@ -71,12 +66,5 @@ impl Signing {
 }
 
 fn read(path: &Path, missing: impl FnOnce() -> String) -> Result<SignerKey, TrailError> {
-    let bad = |reason: String| TrailError::Key { path: path.to_owned(), reason };
-    let Some(text) = read_small(path, BYTES_MAX)? else { return Err(bad(missing())) };
-    let mode = fs::metadata(path).map_err(|error| TrailError::io(path, error))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(bad(format!("others may read this key (mode {:04o}): `chmod 600` it", mode & 0o7777)));
-    }
-    let text = String::from_utf8(text).map_err(|_| bad("it is no text".to_owned()))?;
-    SignerKey::parse(text.trim_end_matches('\n')).map_err(|error| bad(error.to_string()))
+    secret::read(path)?.ok_or_else(|| TrailError::Key { path: path.to_owned(), reason: missing() })
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::acknowledged::Acknowledged;
 use super::checkpoint::Checkpoint;
+use super::epoch::Epoch;
 use super::keys::Keys;
 use super::layout::{FILE_MODE, Layout};
 use super::lock::Lock;
@@ -24,7 +25,7 @@ use super::tile::{self, Edge, Tile};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
 use super::unrecorded::Recovered;
-use super::{Line, Mode, Signing, TrailError, blob, unrecorded};
+use super::{Line, Mode, Rotated, Signing, TrailError, blob, unrecorded};
 use crate::durable;
 use crate::event::{Oversized, Stamp};
 
@@ -60,6 +61,8 @@ pub struct Opened {
     /// What could not be kept: for each, the caller appends `trail.recovered` with the first entries.
     /// Those that an earlier writer could not tell of any more come first.
     pub recovered: Vec<Recovered>,
+    /// The key of the log was replaced, and no entry tells of it: the caller appends `trail.key_rotated`.
+    pub rotated: Option<Rotated>,
 }
 
 /// The one process that appends. Dropping it frees the trail for another; it does not sign.
@@ -67,6 +70,7 @@ pub struct Opened {
 pub struct Writer {
     pub(super) layout: Layout,
     pub(super) keys: Keys,
+    pub(super) epoch: Epoch,
     pub(super) segment_bytes: u64,
     pub(super) tail: Tail,
     pub(super) acknowledged: Acknowledged,
@@ -195,11 +199,22 @@ impl Writer {
         self.tail.end
     }
 
-    /// Commits and signs: a new segment may begin.
+    /// Commits and signs, and closes the epoch: a new segment may begin.
     pub fn end_segment(&mut self) -> Result<(), TrailError> {
         self.commit()?;
         self.sign()?;
-        Ok(())
+        let done = self.close_epoch();
+        self.stopping(done)
+    }
+
+    /// Signs for the last time. An epoch that has seen enough is closed: who comes later cannot sign for it.
+    pub fn end(&mut self) -> Result<u64, TrailError> {
+        self.sign()?;
+        if self.epoch.is_worth_closing(self.signed) {
+            let done = self.close_epoch();
+            self.stopping(done)?;
+        }
+        Ok(self.signed)
     }
 
     /// Begins a segment with the lines appended since [`Self::end_segment`]: it is there with all of them,
@@ -219,11 +234,25 @@ impl Writer {
     /// before the next. Does nothing when there is nothing new. Returns the signed size.
     pub fn sign(&mut self) -> Result<u64, TrailError> {
         self.go_on()?;
-        if self.signed < self.edge.size() {
-            let done = self.sign_edge();
-            self.stopping(done)?;
-        }
+        let done = self.sign_all();
+        self.stopping(done)?;
         Ok(self.signed)
+    }
+
+    fn sign_all(&mut self) -> Result<(), TrailError> {
+        self.epoch.finish()?;
+        if self.signed < self.edge.size() {
+            self.sign_edge()?;
+        }
+        if self.epoch.is_spent() {
+            self.close_epoch()?;
+        }
+        Ok(())
+    }
+
+    /// At the tree that was just signed.
+    fn close_epoch(&mut self) -> Result<(), TrailError> {
+        self.epoch.close(self.signed, self.edge.root())
     }
 
     fn write_segment(&mut self) -> Result<(), TrailError> {
@@ -290,7 +319,7 @@ impl Writer {
         let edge = edge.map(|(tile, hashes)| (tile, tile::to_bytes(hashes)));
         let tiles: Vec<Filled> = self.full.iter().cloned().chain(edge).collect();
         let checkpoint = Checkpoint { origin: self.origin().to_owned(), size, root: self.edge.root() };
-        let signed = match checkpoint.sign(&self.keys.signer) {
+        let signed = match checkpoint.sign_by(&[&self.keys.signer, self.epoch.signer()]) {
             Ok(signed) => signed,
             Err(error) => {
                 // Who signs may be away for long: what would wait for it in memory is written.
@@ -301,6 +330,8 @@ impl Writer {
         };
         self.tiles.write(&tiles)?;
         keep_checkpoint(&self.layout, &self.keys, &signed)?;
+        self.epoch.count();
+        self.keys.publish(self.epoch.first())?;
         self.tiles.drop_outgrown(self.signed, size);
         self.full.clear();
         self.signed = size;
@@ -312,7 +343,7 @@ impl Writer {
     }
 
     /// Every error but a full disk is the last: what is on disk is unknown.
-    fn stopping<T>(&mut self, done: Result<T, TrailError>) -> Result<T, TrailError> {
+    pub(super) fn stopping<T>(&mut self, done: Result<T, TrailError>) -> Result<T, TrailError> {
         self.is_stopped = done.as_ref().is_err_and(|error| !error.is_retryable());
         done
     }

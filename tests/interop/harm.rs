@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use whodid::trail::note::SignerKey;
+use whodid::trail::succession::{Kind, Record};
 use whodid::trail::tree;
 
 use super::trail::{Copied, Form, OLD_SIZE, Trail, copy, write};
@@ -25,6 +26,8 @@ pub(super) struct Harm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     Key,
+    /// The key of an epoch that is closed.
+    Epoch,
     Anchor,
 }
 
@@ -32,6 +35,7 @@ impl fmt::Display for Needs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key => "the public key",
+            Self::Epoch => "a closed epoch",
             Self::Anchor => "an anchor",
         })
     }
@@ -43,6 +47,10 @@ const fn by_key(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Har
 
 const fn by_anchor(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
     Harm { needs: Needs::Anchor, ..by_key(name, does) }
+}
+
+const fn by_epoch(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
+    Harm { needs: Needs::Epoch, ..by_key(name, does) }
 }
 
 const fn once(harm: Harm) -> Harm {
@@ -185,13 +193,48 @@ pub(super) const HARM: &[Harm] = &[
     once(by_key("the checkpoint is signed by another key of the same name", |copy, _, _| {
         let now = copy.checkpoint();
         let key = SignerKey::from_seed(&now.origin, &[7; 32]).expect("a good name");
-        copy.sign(now.size, now.root, &key);
+        copy.sign(now.size, now.root, &[&key, &copy.trail().epoch()]);
     })),
     once(by_key("the checkpoint of one size has the root of another", |copy, _, _| {
         let old = copy.trail().old_anchor();
         let root = |path: &Path| fs::read_to_string(path).expect("readable").lines().nth(2).map(str::to_owned);
         let (now, before) = (root(&copy.path("checkpoint")), root(&old));
         copy.edit_text("checkpoint", |text| text.replace(&now.expect("a root"), &before.expect("a root")));
+    })),
+    once(by_key("the checkpoint lacks the signature of the open epoch", |copy, _, _| {
+        let now = copy.checkpoint();
+        copy.sign(now.size, now.root, &[&copy.trail().signer()]);
+    })),
+    once(by_key("the checkpoint is signed by a key that was replaced", |copy, _, _| {
+        let now = copy.checkpoint();
+        copy.sign(now.size, now.root, &[&copy.trail().retired(), &copy.trail().epoch()]);
+    })),
+    by_key("a byte of the records of keys is flipped", |copy, _, place| {
+        copy.edit(&copy.path("keys"), |bytes| flip(bytes, 7 + 277 * place));
+    }),
+    once(by_key("the records of keys are removed", |copy, _, _| {
+        fs::remove_file(copy.path("keys")).expect("removed");
+    })),
+    once(by_key("the record of the replaced key is doubled", |copy, _, _| {
+        copy.edit_records("keys", |records| records.push(records[1].clone()));
+    })),
+    by_key("a byte of the epochs is flipped", |copy, _, place| {
+        copy.edit(&copy.path("epochs"), |bytes| flip(bytes, 3 + 1_277 * place));
+    }),
+    once(by_key("the epochs are removed", |copy, _, _| {
+        fs::remove_file(copy.path("epochs")).expect("removed");
+    })),
+    by_key("an epoch is left out", |copy, _, place| {
+        copy.edit_records("epochs", |records| drop(records.remove(place)));
+    }),
+    by_key("two epochs are swapped", |copy, _, place| {
+        copy.edit_records("epochs", |records| records.swap(place, place + 1));
+    }),
+    by_key("the last closings are cut off", |copy, _, place| {
+        copy.edit_records("epochs", |records| records.truncate(records.len() - 1 - place));
+    }),
+    once(by_key("the epochs are those of another trail", |copy, other, _| {
+        fs::copy(other.data().join("trail/epochs"), copy.path("epochs")).map(drop).expect("copied");
     })),
     by_key("a byte of the file origin is flipped", |copy, _, place| {
         copy.edit(&copy.path("origin"), |bytes| {
@@ -232,7 +275,7 @@ pub(super) const HARM: &[Harm] = &[
     not_in_go(once(by_key("an event is added twice and sealed with the current key", |copy, _, _| {
         copy.seal_again(|lines| lines.push(lines[17].clone()));
     }))),
-    by_anchor("the tail is cut back to an earlier checkpoint, with its tiles", |copy_of, _, _| {
+    by_anchor("the tail is cut back to an earlier checkpoint, with its tiles and keys", |copy_of, _, _| {
         let old = copy_of.trail().old().join("trail");
         let mut left = OLD_SIZE;
         for path in copy_of.list("segment", ".jsonl") {
@@ -246,25 +289,48 @@ pub(super) const HARM: &[Harm] = &[
         }
         fs::remove_dir_all(copy_of.path("tile")).expect("removed");
         copy(&old.join("tile"), &copy_of.path("tile"));
-        fs::copy(old.join("checkpoint"), copy_of.path("checkpoint")).map(drop).expect("copied");
+        for name in ["checkpoint", "keys", "epochs", "origin"] {
+            fs::copy(old.join(name), copy_of.path(name)).map(drop).expect("copied");
+        }
     }),
     once(by_anchor("an older copy of the folder takes its place", |copy_of, _, _| {
         fs::remove_dir_all(copy_of.data()).expect("removed");
         copy(&copy_of.trail().old(), &copy_of.data());
     })),
-    by_anchor("an old entry is changed and all sealed with the current key", |copy, _, place| {
+    by_anchor("an entry of the open epoch is changed and all sealed with the current keys", |copy, _, place| {
+        copy.seal_again(|lines| replace(&mut lines[699 - place], "auth.log", "auth.lag"));
+    }),
+    by_epoch("an old entry is changed and all sealed with the current keys", |copy, _, place| {
         copy.seal_again(|lines| replace(&mut lines[100 * place], "auth.log", "auth.lag"));
     }),
-    by_anchor("old entries are left out and all sealed with the current key", |copy, _, place| {
+    by_epoch("old entries are left out and all sealed with the current keys", |copy, _, place| {
         copy.seal_again(|lines| drop(lines.drain(50 * place..50 * place + 9)));
     }),
-    once(by_anchor("the ids of two old entries are exchanged and all is sealed with the current key", |copy, _, _| {
+    once(by_epoch("the ids of two old entries are exchanged and all is sealed with the current keys", |copy, _, _| {
         copy.seal_again(|lines| {
             // Who did what stays; which record says so is exchanged.
             let [one, two] = [10, 11].map(|at: usize| lines[at][13..39].to_vec());
             lines[10][13..39].copy_from_slice(&two);
             lines[11][13..39].copy_from_slice(&one);
         });
+    })),
+    by_epoch("closings are cut off, an old entry is changed and all sealed with the current keys", |copy, _, place| {
+        copy.edit_records("epochs", |records| records.truncate(3 - place));
+        copy.seal_again(|lines| replace(&mut lines[600], "auth.log", "auth.lag"));
+    }),
+    once(by_epoch("the epochs are made anew by the holder of the current keys", |copy, _, _| {
+        let (now, log) = (copy.checkpoint(), copy.trail().signer());
+        let begin = copy.list("", "keys").pop().expect("keys");
+        let text = fs::read_to_string(begin).expect("readable");
+        let size: u64 = text.lines().filter_map(|line| line.parse().ok()).max().expect("a size");
+        let root = text.lines().skip_while(|line| *line != size.to_string()).nth(1).expect("a root");
+        let name = Kind::Epoch.key_name(&now.origin, 0);
+        let key = SignerKey::from_seed(&name, &[9; 32]).expect("a good name");
+        let root = tree::Hash::from_base64(root.as_bytes()).expect("a root");
+        let origin = now.origin.clone();
+        let first = Record { kind: Kind::Epoch, origin, number: 0, size, root, key: key.verifier() };
+        write(&copy.path("epochs"), first.sign(&[&log, &key]).expect("a good text").as_bytes());
+        copy.sign(now.size, now.root, &[&log, &key]);
     })),
 ];
 

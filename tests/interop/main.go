@@ -1,7 +1,9 @@
 // Command interop checks a copy of a whodid trail with the packages behind Go's checksum database: signed notes
 // by sumdb/note, tree, tiles and proofs by sumdb/tlog.
 //
-//	interop FOLDER VKEY [-anchor FILE]... [-proof FILE LINE]...
+//	interop FOLDER KEYS [-anchor FILE]... [-proof FILE LINE]...
+//
+// KEYS are lines: the key of the log, and perhaps that of an epoch. The records in keys and epochs are followed from them.
 //
 // Every line of the segments must be proven by the tiles under the signed root, every anchor must be consistent
 // with it, and every .tlog-proof must hold for its entry. Sealed segments are read by the command zstd. Exit 0: all of that is so; 1: it is not, and why.
@@ -26,7 +28,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: interop FOLDER VKEY [-anchor FILE]... [-proof FILE LINE]...")
+		fmt.Fprintln(os.Stderr, "usage: interop FOLDER KEYS [-anchor FILE]... [-proof FILE LINE]...")
 		os.Exit(2)
 	}
 	said, err := verify(filepath.Join(os.Args[1], "trail"), os.Args[2], os.Args[3:])
@@ -38,13 +40,25 @@ func main() {
 }
 
 func verify(trail, key string, args []string) (string, error) {
-	verifier, err := note.NewVerifier(strings.TrimSpace(key))
+	given := strings.Split(strings.TrimSpace(key), "\n")
+	keys, err := readChain(trail, "key", nil)
+	if err != nil {
+		return "", fmt.Errorf("keys: %w", err)
+	}
+	verifier, err := follow(keys, given[0])
 	if err != nil {
 		return "", err
+	}
+	epochs, err := readChain(trail, "epoch", keys)
+	if err != nil {
+		return "", fmt.Errorf("epochs: %w", err)
 	}
 	tree, err := readCheckpoint(filepath.Join(trail, "checkpoint"), verifier)
 	if err != nil {
 		return "", fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := checkEpochs(trail, epochs, given[1:], tree.N); err != nil {
+		return "", fmt.Errorf("epochs: %w", err)
 	}
 	if err := checkOrigin(trail, verifier); err != nil {
 		return "", fmt.Errorf("origin: %w", err)
@@ -77,6 +91,11 @@ func verify(trail, key string, args []string) (string, error) {
 			return "", fmt.Errorf("entry %d: %w", seq, err)
 		}
 	}
+	for _, known := range append(keys, epochs...) {
+		if err := checkTree(known.tree, tree, hashes); err != nil {
+			return "", fmt.Errorf("the tree that key %d began with: %w", known.number, err)
+		}
+	}
 	anchors, proofs := 0, 0
 	for len(args) > 0 {
 		switch {
@@ -97,36 +116,54 @@ func verify(trail, key string, args []string) (string, error) {
 	return fmt.Sprintf("%d of %d entries, %d anchors, %d proofs", len(lines), tree.N, anchors, proofs), nil
 }
 
-func readCheckpoint(path string, verifier note.Verifier) (tlog.Tree, error) {
+func readCheckpoint(path string, keys []record) (tlog.Tree, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	return openCheckpoint(data, verifier)
+	return openCheckpoint(data, keys)
 }
 
-func openCheckpoint(data []byte, verifier note.Verifier) (tree tlog.Tree, err error) {
-	opened, err := note.Open(data, note.VerifierList(verifier))
-	if err != nil {
-		return tree, err
-	}
-	lines := strings.Split(opened.Text, "\n")
-	if len(lines) != 4 || lines[0] != verifier.Name() || lines[3] != "" {
-		return tree, errors.New("it is no checkpoint of this trail")
+func openCheckpoint(data []byte, keys []record) (tree tlog.Tree, err error) {
+	text, _, _ := strings.Cut(string(data), "\n\n")
+	lines := strings.Split(text, "\n")
+	if len(lines) != 3 {
+		return tree, errors.New("it is no checkpoint")
 	}
 	if tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
 		return tree, err
 	}
-	tree.Hash, err = tlog.ParseHash(lines[2])
+	if tree.Hash, err = tlog.ParseHash(lines[2]); err != nil {
+		return tree, err
+	}
+	err = errors.New("no key of this trail was in force at its size")
+	for _, key := range inForce(keys, tree.N) {
+		if lines[0] != key.verifier.Name() {
+			continue
+		}
+		if _, err = note.Open(data, note.VerifierList(key.verifier)); err == nil {
+			return tree, nil
+		}
+	}
 	return tree, err
 }
 
-func checkOrigin(trail string, verifier note.Verifier) error {
+func checkOrigin(trail string, keys []record) error {
+	verifier := keys[0].verifier
 	data, err := os.ReadFile(filepath.Join(trail, "origin"))
 	if err != nil {
 		return err
 	}
 	opened, err := note.Open(data, note.VerifierList(verifier))
+	for _, key := range keys[1:] {
+		if err == nil {
+			_, err = note.Open(data, note.VerifierList(key.verifier))
+		}
+	}
+	if _, missing := os.Stat(filepath.Join(trail, "keys")); err == nil && missing != nil &&
+		strings.Count(string(data), "\n— "+verifier.Name()+" ") > 1 {
+		err = errors.New("more than one key signed it, and there are no records of them")
+	}
 	if err == nil && !strings.HasPrefix(opened.Text, verifier.Name()+"\nwhodid trail 1\n") {
 		err = errors.New("it names another trail")
 	}
@@ -206,11 +243,15 @@ func checkBlob(trail string, line []byte) error {
 }
 
 // checkAnchor asks for the proof that the older of two trees is the beginning of the newer one.
-func checkAnchor(path string, verifier note.Verifier, tree tlog.Tree, hashes tlog.HashReader) error {
-	anchor, err := readCheckpoint(path, verifier)
+func checkAnchor(path string, keys []record, tree tlog.Tree, hashes tlog.HashReader) error {
+	anchor, err := readCheckpoint(path, keys)
 	if err != nil {
 		return err
 	}
+	return checkTree(anchor, tree, hashes)
+}
+
+func checkTree(anchor, tree tlog.Tree, hashes tlog.HashReader) error {
 	if anchor.N > tree.N {
 		return fmt.Errorf("it knows %d entries, here are %d", anchor.N, tree.N)
 	}
@@ -225,7 +266,7 @@ func checkAnchor(path string, verifier note.Verifier, tree tlog.Tree, hashes tlo
 }
 
 // checkProof reads a .tlog-proof and the entry that it is about.
-func checkProof(path, linePath string, verifier note.Verifier) error {
+func checkProof(path, linePath string, keys []record) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -251,7 +292,7 @@ func checkProof(path, linePath string, verifier note.Verifier) error {
 		}
 		proof = append(proof, *(*tlog.Hash)(data))
 	}
-	tree, err := openCheckpoint([]byte(signed), verifier)
+	tree, err := openCheckpoint([]byte(signed), keys)
 	if err != nil {
 		return err
 	}

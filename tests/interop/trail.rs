@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use whodid::event::{Event, EventId, Family, Lineage, Source, Stamp, encode, own};
 use whodid::trail::checkpoint::Checkpoint;
 use whodid::trail::note::SignerKey;
+use whodid::trail::notes;
 use whodid::trail::tile::{self, Edge};
 use whodid::trail::{Keep, Line, Open, Opened, Reader, Sealer, TrailError, Writer, tree};
 
@@ -72,6 +73,9 @@ impl Trail {
         this.fill(0, OLD_SIZE);
         copy(&this.data(), &this.path("old"));
         fs::copy(this.data().join("trail/checkpoint"), this.old_anchor()).expect("copied");
+        fs::copy(this.key("key"), this.path("retired")).expect("copied");
+        fs::copy(this.key("vkey"), this.path("first.vkey")).expect("copied");
+        this.open(&this.data()).0.rotate_key().expect("room");
         this.fill(OLD_SIZE, SIZE);
         fs::copy(this.data().join("trail/checkpoint"), this.anchor()).expect("copied");
         copy(&this.data(), &this.path("sealed"));
@@ -144,12 +148,28 @@ impl Trail {
         self.path("old-anchor")
     }
 
+    /// The keys that the auditor was given at the beginning.
     pub(super) fn vkey(&self) -> PathBuf {
-        self.key("vkey")
+        self.path("first.vkey")
     }
 
     pub(super) fn signer(&self) -> SignerKey {
-        let text = fs::read_to_string(self.key("key")).expect("a key");
+        self.signer_of("key")
+    }
+
+    /// Of the open epoch.
+    pub(super) fn epoch(&self) -> SignerKey {
+        self.signer_of("epoch")
+    }
+
+    fn signer_of(&self, ending: &str) -> SignerKey {
+        let text = fs::read_to_string(self.key(ending)).expect("a key");
+        SignerKey::parse(text.trim()).expect("a key")
+    }
+
+    /// The key of the log that was replaced when the old anchor had been kept.
+    pub(super) fn retired(&self) -> SignerKey {
+        let text = fs::read_to_string(self.path("retired")).expect("a key");
         SignerKey::parse(text.trim()).expect("a key")
     }
 
@@ -247,13 +267,23 @@ impl<'t> Copied<'t> {
             pushed.unwrap_or_else(|never| match never {});
         }
         edge.partial().for_each(|(tile, hashes)| write(&self.path(&tile.path()), &tile::to_bytes(hashes)));
-        self.sign(edge.size(), edge.root(), &self.trail.signer());
+        self.sign(edge.size(), edge.root(), &[&self.trail.signer(), &self.trail.epoch()]);
     }
 
-    /// A checkpoint under the key's own name.
-    pub(super) fn sign(&self, size: u64, root: tree::Hash, key: &SignerKey) {
-        let signed = Checkpoint { origin: key.name().to_owned(), size, root }.sign(key);
+    /// A checkpoint under the first key's own name.
+    pub(super) fn sign(&self, size: u64, root: tree::Hash, keys: &[&SignerKey]) {
+        let signed = Checkpoint { origin: keys[0].name().to_owned(), size, root }.sign_by(keys);
         write(&self.path("checkpoint"), signed.expect("a good text").as_bytes());
+    }
+
+    /// Changes the records of a file of keys.
+    pub(super) fn edit_records(&self, name: &str, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+        self.edit(&self.path(name), |bytes| {
+            let notes = notes::read(bytes).map(|(_, read)| read.expect("a record").0.to_vec());
+            let mut records = notes.collect();
+            edit(&mut records);
+            *bytes = records.concat();
+        });
     }
 
     pub(super) fn checkpoint(&self) -> Checkpoint {

@@ -153,7 +153,9 @@ fn known_key(given: Option<&str>, place: &Place) -> anyhow::Result<Option<Verifi
             text.trim().to_owned()
         }
     };
-    Ok(Some(VerifierKey::parse(&text).context("the key that was given")?))
+    // Below the key of the log there may be that of an epoch.
+    let text = text.lines().next().unwrap_or_default();
+    Ok(Some(VerifierKey::parse(text).context("the key that was given")?))
 }
 
 fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::super::progress::Bar;
 use super::super::settings::Place;
 use crate::event::escape;
-use crate::trail::{self, Against, Exit, Reader, Report, Signature, Vouched};
+use crate::trail::{self, Against, Beginning, Epochs, Exit, LogKeys, Reader, Report, Signature, Vouched};
 
 /// Check every stored byte against what was signed; works on a copy, without any network
 ///
@@ -27,6 +27,10 @@ pub(super) struct Verify {
     /// The public key, or the file that holds it [default: the one in the key folder, on the machine that signs]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+
+    /// The public key of an epoch, where the file with the key does not hold it: what it closed nobody can change
+    #[arg(long = "epoch-key", value_name = "KEY")]
+    epoch_key: Option<String>,
 
     /// Checkpoints of this trail that were kept elsewhere: without one, nobody can tell a tail that was cut back
     ///
@@ -61,6 +65,7 @@ impl Verify {
             }
         };
         against.key = named.or(against.key);
+        against.epoch_key = self.epoch_key.as_deref().map(super::key).transpose()?;
         let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
         let look = Arc::clone(&done);
         let bar = Bar::of_bytes(Arc::new(move || (look.0.load(Relaxed), look.1.load(Relaxed), String::new())));
@@ -128,6 +133,7 @@ fn text(report: &Report) -> String {
         Signature::Bad => "signature  not by this key\n",
         Signature::NotChecked => "signature  not checked: no key was given (--key)\n",
     });
+    keys(report, &mut text);
     match report.anchored_to {
         Some(size) => text.push_str(&format!("anchors    {}, the newest at {size}\n", report.anchors)),
         None => text
@@ -146,6 +152,29 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("{}{byte}: {}\n", escape::line(&path), escape::line(&finding.text)));
     }
     text
+}
+
+/// Which keys followed one another, and what nobody can sign any more.
+fn keys(report: &Report, text: &mut String) {
+    let Report { keys: LogKeys { count, given }, epochs, .. } = report;
+    if let (2.., Some(given)) = (count, given) {
+        text.push_str(&format!("keys       {count} followed one another; number {given} was given\n"));
+    }
+    let Epochs { vouched, closed, closed_to, given, protected_to, .. } = epochs;
+    text.push_str(&match (vouched, given) {
+        (Beginning::None, _) => "epochs     none: who has the key can write all of it anew\n".to_owned(),
+        (Beginning::Given, Some(given)) if *protected_to > 0 => format!(
+            "epochs     {closed} closed, followed from epoch {given}; below entry {protected_to} nobody can change \
+             anything any more, with whatever key\n"
+        ),
+        (Beginning::Given, _) => {
+            "epochs     none is closed yet: who has the keys can write all of it anew\n".to_owned()
+        }
+        (Beginning::ByLog, _) => format!(
+            "epochs     {closed} closed, up to entry {closed_to}; their beginning is vouched for by the key of the log \
+             alone (--epoch-key)\n"
+        ),
+    });
 }
 
 /// `docs/trail-format.md` explains the members.
@@ -174,6 +203,19 @@ fn document(report: &Report) -> Json {
             Signature::Good => "good",
             Signature::Bad => "bad",
             Signature::NotChecked => "not checked",
+        },
+        "keys": { "count": report.keys.count, "given": report.keys.given },
+        "epochs": {
+            "vouched": match report.epochs.vouched {
+                Beginning::None => None,
+                Beginning::ByLog => Some("log key"),
+                Beginning::Given => Some("epoch key"),
+            },
+            "count": report.epochs.count,
+            "closed": report.epochs.closed,
+            "closed_to": report.epochs.closed_to,
+            "given": report.epochs.given,
+            "protected_to": report.epochs.protected_to,
         },
         "anchors": { "given": report.anchors, "newest": report.anchored_to },
         "witnesses": witnesses.collect::<Vec<Json>>(),

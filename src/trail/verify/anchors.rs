@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Against, Exit, Finding, Known, Report};
+use super::{Against, By, Exit, Finding, Known, Report};
 use crate::trail::checkpoint::{self, Checkpoint};
 use crate::trail::note::{Note, NoteError};
 use crate::trail::oneline;
@@ -94,9 +94,7 @@ impl Gathered<'_> {
             let path = entry.path();
             match entry.file_type()? {
                 kind if kind.is_dir() => self.folder(&path)?,
-                kind if kind.is_file() => {
-                    self.held(BufReader::new(File::open(&path)?), &path)?;
-                }
+                kind if kind.is_file() => drop(self.held(BufReader::new(File::open(&path)?), &path)?),
                 _ => {}
             }
         }
@@ -153,7 +151,7 @@ impl Gathered<'_> {
                 self.report.anchors += 1;
                 self.report.anchored_to = self.report.anchored_to.max(Some(checkpoint.size));
                 let Checkpoint { size, root, .. } = checkpoint;
-                self.known.push(Known { size, root, path: Arc::clone(path), is_anchor: true });
+                self.known.push(Known { size, root, path: Arc::clone(path), by: By::Anchor });
             }
             Whose::Others => held.others += 1,
             Whose::Wrong(error) => {

@@ -6,26 +6,32 @@
 //!
 //! What a sound trail says twice is found as well ([`doubles`]): the writer never does that.
 //!
+//! Keys are followed from the one that is given to those that it vouches for ([`chains`]).
+//!
 //! The key alone proves that what is there is whole up to the signed size. A tail that was cut back to
 //! an earlier checkpoint, and an older copy, show only against an anchor: a checkpoint known from
 //! elsewhere.
 
 mod anchors;
+mod chains;
 mod doubles;
 mod walk;
 mod witnesses;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::TrailError;
 use super::checkpoint::{self, Checkpoint};
 use super::layout::{Layout, read_small};
-use super::note::{Note, VerifierKey};
+use super::note::Note;
 use super::origin::Origin;
 use super::segment::{self, Segment};
+use super::succession::Chain;
 use super::tree::Hash;
 use anchors::Whose;
+use chains::{Given, Keys};
 use witnesses::Hearing;
 
 pub use witnesses::Vouched;
@@ -33,8 +39,11 @@ pub use witnesses::Vouched;
 /// What a trail is checked against.
 #[derive(Debug, Clone, Default)]
 pub struct Against {
-    /// The verifier key `<name>+<id>+<base64>`. Without one no signature can be checked.
+    /// The verifier key `<name>+<id>+<base64>`, any one of the log's; in a second line perhaps that of an epoch.
+    /// Without one no signature can be checked.
     pub key: Option<String>,
+    /// The verifier key of an epoch, where it is not in `key`. Without one the epochs are only consistent.
+    pub epoch_key: Option<String>,
     /// Checkpoints known from elsewhere (the second memory, an anchor): signed notes.
     pub anchors: Vec<Vec<u8>>,
     /// Files and folders with more of them: notes, or lines of a log.
@@ -80,6 +89,41 @@ pub struct Finding {
     pub text: String,
 }
 
+/// The keys of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogKeys {
+    /// How many followed one another.
+    pub count: u64,
+    /// Which of them was given.
+    pub given: Option<u64>,
+}
+
+/// Who vouches for the first epoch that counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Beginning {
+    /// There are no epochs.
+    #[default]
+    None,
+    /// The key of the log alone: whoever has it could have made all of them.
+    ByLog,
+    /// The auditor, who had the key of one from elsewhere.
+    Given,
+}
+
+/// The epochs, whose keys are destroyed one after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Epochs {
+    pub vouched: Beginning,
+    /// How many there were, with the open one; how many were closed, the last one at which size.
+    pub count: u64,
+    pub closed: u64,
+    pub closed_to: u64,
+    /// The epoch whose key was given.
+    pub given: Option<u64>,
+    /// Entries below this cannot be changed by anybody, with whatever key is left, without it showing here.
+    pub protected_to: u64,
+}
+
 /// What verification found.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -92,6 +136,8 @@ pub struct Report {
     pub pruned: u64,
     pub bytes: u64,
     pub signature: Signature,
+    pub keys: LogKeys,
+    pub epochs: Epochs,
     /// How many anchors of this trail were given, and the highest size among them.
     pub anchors: usize,
     pub anchored_to: Option<u64>,
@@ -129,6 +175,8 @@ impl Report {
             pruned: 0,
             bytes: 0,
             signature: Signature::NotChecked,
+            keys: LogKeys::default(),
+            epochs: Epochs::default(),
             anchors: 0,
             anchored_to: None,
             witnesses: Vec::new(),
@@ -138,6 +186,10 @@ impl Report {
 
     fn find(&mut self, exit: Exit, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.findings.push(Finding { exit, path: path.into(), byte: None, seq: None, text: text.into() });
+    }
+
+    fn find_at_byte(&mut self, exit: Exit, path: &Path, byte: u64, text: impl Into<String>) {
+        self.findings.push(Finding { exit, path: path.to_owned(), byte: Some(byte), seq: None, text: text.into() });
     }
 
     fn find_at(&mut self, exit: Exit, path: &Path, (seq, byte): (u64, u64), text: impl Into<String>) {
@@ -159,9 +211,30 @@ impl Report {
 struct Known {
     size: u64,
     root: Hash,
+    by: By,
     /// Where it was found.
     path: Arc<Path>,
-    is_anchor: bool,
+}
+
+/// Where a tree was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Checkpoint,
+    Anchor,
+    /// The record of a key of the log, and of an epoch.
+    Key(u64),
+    Epoch(u64),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checkpoint => f.write_str("the checkpoint"),
+            Self::Anchor => f.write_str("an anchor"),
+            Self::Key(number) => write!(f, "the beginning of key {number}"),
+            Self::Epoch(number) => write!(f, "the beginning of epoch {number}"),
+        }
+    }
 }
 
 /// Checks a copy of a trail; `folder` is a data folder or its `trail`. `progress` gets the bytes done
@@ -173,11 +246,18 @@ pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u6
         report.find(Exit::Unusable, folder, "there is no trail");
         return report;
     }
-    let key = key(against, &mut report, folder);
-    // The checkpoint first: a writer at work begins new segments, and what is signed is there before that.
-    let signed = signed(&layout, key.as_ref(), &mut report);
-    let mut known: Vec<Known> = signed.into_iter().collect();
-    known.extend(anchors(&layout, against, key.as_ref(), &mut report, folder));
+    let given = Given::parse(against, &mut report, folder);
+    // The checkpoint first: a writer at work begins new segments and epochs, and what is signed is there before that.
+    let bytes = checkpoint_bytes(&layout, &mut report);
+    let keys = Keys::read(&layout, given.log.as_ref(), &mut report);
+    let signed = bytes.and_then(|bytes| signed(&layout, &bytes, &keys, &mut report));
+    let checkpoint = signed.iter().map(|(Checkpoint { size, root, .. }, _)| (*size, *root));
+    let mut known: Vec<Known> = checkpoint
+        .map(|(size, root)| Known { size, root, by: By::Checkpoint, path: layout.checkpoint().into() })
+        .collect();
+    known.extend(keys.known(&layout));
+    known.extend(chains::epochs(&layout, &keys, given.epoch.as_ref(), signed.as_ref(), &mut report));
+    known.extend(anchors(&layout, against, keys.trusted.as_ref(), &mut report, folder));
     let walked = segment::list(&layout).and_then(|firsts| {
         let bytes = |first: &u64| Segment::open(&layout, *first).and_then(|segment| segment.bytes()).unwrap_or(0);
         report.bytes = firsts.iter().map(bytes).sum();
@@ -198,62 +278,58 @@ fn is_nothing(layout: &Layout) -> bool {
         && segment::list(layout).is_ok_and(|firsts| firsts.is_empty())
 }
 
-fn key(against: &Against, report: &mut Report, folder: &Path) -> Option<VerifierKey> {
-    let parsed = VerifierKey::parse(against.key.as_deref()?);
-    if let Err(error) = &parsed {
-        report.signature = Signature::Bad;
-        report.find(Exit::Untrusted, folder, format!("the key that was given: {error}"));
+fn checkpoint_bytes(layout: &Layout, report: &mut Report) -> Option<Vec<u8>> {
+    match read_checkpoint(layout) {
+        Ok(Some(bytes)) => return Some(bytes),
+        Ok(None) => {
+            let text = "the checkpoint is missing: nothing says what was signed";
+            report.find(Exit::Incomplete, layout.checkpoint(), text);
+        }
+        Err(error) => report.fail(layout, &error),
     }
-    parsed.ok()
+    None
 }
 
 /// The checkpoint of the copy, whoever signed it: what it covers is compared in any case.
-fn signed(layout: &Layout, key: Option<&VerifierKey>, report: &mut Report) -> Option<Known> {
+fn signed(layout: &Layout, bytes: &[u8], keys: &Keys, report: &mut Report) -> Option<(Checkpoint, Note)> {
     let path = layout.checkpoint();
-    let bytes = match read_checkpoint(layout) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => {
-            report.find(Exit::Incomplete, path, "the checkpoint is missing: nothing says what was signed");
-            return None;
-        }
-        Err(error) => {
-            report.fail(layout, &error);
-            return None;
-        }
-    };
-    let checkpoint = match Checkpoint::parse_note(&bytes) {
-        Ok((checkpoint, _)) => checkpoint,
+    let signed = match Checkpoint::parse_note(bytes) {
+        Ok(signed) => signed,
         Err(error) => {
             report.find(Exit::Altered, path, error.to_string());
             return None;
         }
     };
-    if let Some(key) = key {
-        let verified = Checkpoint::verify(&bytes, key);
+    if let Some(trusted) = &keys.trusted {
+        let verified = trusted.checkpoint(bytes);
         report.signature = if verified.is_ok() { Signature::Good } else { Signature::Bad };
         if let Err(error) = verified {
             report.find(Exit::Untrusted, &path, error.to_string());
         }
     }
-    report.origin = Some(checkpoint.origin.clone());
-    name(layout, &checkpoint.origin, key, report);
-    Some(Known { size: checkpoint.size, root: checkpoint.root, path: path.into(), is_anchor: false })
+    report.origin = Some(signed.0.origin.clone());
+    name(layout, &signed.0.origin, keys, report);
+    Some(signed)
 }
 
 fn read_checkpoint(layout: &Layout) -> Result<Option<Vec<u8>>, TrailError> {
     read_small(&layout.checkpoint(), checkpoint::BYTES_MAX)
 }
 
-/// The file that names the trail must name the one that was signed.
-fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut Report) {
+/// The file that names the trail must name the one that was signed, and be signed by every key of the log.
+fn name(layout: &Layout, signed: &str, keys: &Keys, report: &mut Report) {
     let path = layout.origin();
     match Origin::read_note(layout) {
         Ok(Some((origin, _))) if origin.origin != signed => {
             report.find(Exit::Altered, path, format!("it names the trail {}, and {signed} was signed", origin.origin));
         }
-        Ok(Some((_, note))) => {
-            if let Some(Err(error)) = key.map(|key| note.verify(key)) {
+        Ok(Some((origin, note))) => {
+            if let Some(error) = keys.of_name(signed).find_map(|key| note.verify(key).err()) {
                 report.find(Exit::Untrusted, path, error.to_string());
+            }
+            let signers = note.signers().filter(|name| *name == origin.origin).count();
+            if signers > 1 && matches!(layout.keys().try_exists(), Ok(false)) {
+                report.find(Exit::Incomplete, layout.keys(), "it is missing, and more than one key signed this trail");
             }
         }
         Ok(None) => report.find(Exit::Incomplete, path, "it is missing"),
@@ -261,20 +337,23 @@ fn name(layout: &Layout, signed: &str, key: Option<&VerifierKey>, report: &mut R
     }
 }
 
-/// Those that the key signed: others say nothing about this trail. Cosigned ones may lie in the copy too.
+/// Those that a key signed which was in force then: others say nothing about this trail. Cosigned ones may lie in the
+/// copy too.
 fn anchors(
     layout: &Layout,
     against: &Against,
-    key: Option<&VerifierKey>,
+    trusted: Option<&Chain>,
     report: &mut Report,
     folder: &Path,
 ) -> Vec<Known> {
     let signed = report.origin.clone();
-    let name = key.map(VerifierKey::name).or(signed.as_deref());
-    let whose = |checkpoint: &Checkpoint, note: &Note| match key.map_or(Ok(""), |key| note.verify(key)) {
-        _ if name.is_some_and(|name| checkpoint.origin != name) => Whose::Others,
-        Ok(_) => Whose::Ours,
-        Err(error) => Whose::Wrong(error),
+    let whose = |checkpoint: &Checkpoint, note: &Note| match trusted {
+        Some(trusted) if !trusted.links().iter().any(|link| link.record.origin == checkpoint.origin) => Whose::Others,
+        None if signed.as_ref().is_some_and(|signed| checkpoint.origin != *signed) => Whose::Others,
+        trusted => match trusted.map_or(Ok(()), |trusted| trusted.signed(checkpoint, note)) {
+            Ok(()) => Whose::Ours,
+            Err(error) => Whose::Wrong(error),
+        },
     };
     let hearing = Hearing::new(&against.witnesses, folder, report);
     let heard = |checkpoint: &Checkpoint, note: &Note| {

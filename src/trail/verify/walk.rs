@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::doubles::{self, Again, Doubles};
-use super::{Exit, Finding, Known, Report};
+use super::{By, Exit, Finding, Known, Report};
 use crate::event::Event;
 use crate::trail::checkpoint::Checkpoint;
 use crate::trail::error::Damage;
@@ -26,6 +26,8 @@ struct Walk<'w> {
     known: Vec<Known>,
     /// The first anchor with another root, and how many there are.
     other_anchors: Option<(Finding, u64)>,
+    /// The first record of a key whose tree is another one: those that follow are others then, too.
+    other_record: Option<Known>,
     /// Entries that some signature covers: beyond it nothing is claimed.
     signed: u64,
     edge: Edge,
@@ -54,13 +56,14 @@ pub(super) fn walk(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), TrailError> {
     known.sort_by_key(|known| std::cmp::Reverse(known.size));
-    let signed = known.iter().filter(|known| !known.is_anchor).map(|known| known.size).max().unwrap_or(0);
+    let signed = known.iter().filter(|known| known.by == By::Checkpoint).map(|known| known.size).max().unwrap_or(0);
     let mut walk = Walk {
         layout,
         tiles: Tiles::new(layout),
         report,
         known,
         other_anchors: None,
+        other_record: None,
         signed,
         edge: Edge::default(),
         first_other: None,
@@ -231,13 +234,15 @@ impl Walk<'_> {
     /// The root here against every signed tree of this size.
     fn compare_known(&mut self) {
         while let Some(known) = self.known.pop_if(|known| known.size == self.edge.size()) {
-            if self.edge.root() == known.root {
-                self.report.complete_to = self.report.complete_to.max(known.size);
-                if !known.is_anchor {
-                    self.compare_edge(&known);
+            match known.by {
+                _ if self.edge.root() == known.root => {
+                    self.report.complete_to = self.report.complete_to.max(known.size);
+                    if known.by == By::Checkpoint {
+                        self.compare_edge(&known);
+                    }
                 }
-            } else {
-                self.other_root(&known);
+                By::Checkpoint | By::Anchor => self.other_root(&known),
+                By::Key(_) | By::Epoch(_) => drop(self.other_record.get_or_insert(known)),
             }
         }
     }
@@ -264,11 +269,11 @@ impl Walk<'_> {
 
     fn other_root(&mut self, known: &Known) {
         // What is other for one anchor is other for all that follow.
-        if let Some((_, more)) = self.other_anchors.as_mut().filter(|_| known.is_anchor) {
+        if let Some((_, more)) = self.other_anchors.as_mut().filter(|_| known.by == By::Anchor) {
             *more += 1;
             return;
         }
-        let who = if known.is_anchor { "an anchor" } else { "the checkpoint" };
+        let who = known.by;
         let sound = self.report.complete_to;
         let range = format!("one of the entries {sound} to {} is not what {who} signed", known.size.saturating_sub(1));
         let finding = match self.first_bad(known) {
@@ -278,7 +283,7 @@ impl Walk<'_> {
             }
             None => Finding { exit: Exit::Altered, path: known.path.to_path_buf(), byte: None, seq: None, text: range },
         };
-        match known.is_anchor {
+        match known.by == By::Anchor {
             true => self.other_anchors = Some((finding, 0)),
             false => self.report.findings.push(finding),
         }
@@ -291,14 +296,42 @@ impl Walk<'_> {
             }
             self.report.findings.push(finding);
         }
-        // The one that knows most says it all.
-        let newest = self.known.iter().filter(|known| known.is_anchor).map(|known| known.size).max();
-        let mut is_said = false;
-        self.known.retain(|known| {
-            let is_newest = Some(known.size) == newest && !is_said;
-            is_said |= is_newest && known.is_anchor;
-            !known.is_anchor || is_newest
-        });
+    }
+
+    /// A record of a key that knew another tree says something new only where no entry could be named.
+    fn other_record(&mut self) {
+        let is_named = self.report.findings.iter().any(|finding| finding.seq.is_some());
+        let Some(known) = self.other_record.take().filter(|_| !is_named) else { return };
+        let mut text = format!("one of the entries below {} is not what was signed at {}", known.size, known.by);
+        if self.report.complete_to > known.size {
+            text.push_str(": all was sealed anew");
+        }
+        self.report.find(Exit::Altered, &*known.path, text);
+    }
+
+    /// Signed trees that are larger than what is here; of anchors and of records that which knows most says it all.
+    fn not_reached(&mut self) {
+        let size = self.edge.size();
+        let mut is_said = [false; 2];
+        for known in std::mem::take(&mut self.known) {
+            let by = known.by;
+            let text = match by {
+                By::Checkpoint => {
+                    if let Some((seq, path, byte)) = self.first_bad(&known) {
+                        let text = format!("entry {seq} is not what the checkpoint signed");
+                        self.report.find_at(Exit::Altered, &path, (seq, byte), text);
+                    }
+                    format!("{} entries were signed, here are {size}", known.size)
+                }
+                _ if std::mem::replace(&mut is_said[usize::from(by == By::Anchor)], true) => continue,
+                _ => {
+                    let known = known.size;
+                    format!("{by} knows {known} entries, here are {size}: the tail was cut, or this is an older copy")
+                }
+            };
+            let (path, seq) = (known.path.to_path_buf(), Some(size));
+            self.report.findings.push(Finding { exit: Exit::Incomplete, path, byte: None, seq, text });
+        }
     }
 
     /// The first entry that is other than signed, where the stored tiles are: it, and where it begins.
@@ -397,29 +430,8 @@ impl Walk<'_> {
         self.report.lines = self.edge.size();
         self.account();
         self.anchors();
-        for known in std::mem::take(&mut self.known) {
-            if !known.is_anchor
-                && let Some((seq, path, byte)) = self.first_bad(&known)
-            {
-                let text = format!("entry {seq} is not what the checkpoint signed");
-                self.report.find_at(Exit::Altered, &path, (seq, byte), text);
-            }
-            let size = self.edge.size();
-            let text = match known.is_anchor {
-                true => format!(
-                    "an anchor knows {} entries, here are {size}: the tail was cut, or this is an older copy",
-                    known.size
-                ),
-                false => format!("{} entries were signed, here are {size}", known.size),
-            };
-            self.report.findings.push(Finding {
-                exit: Exit::Incomplete,
-                path: known.path.to_path_buf(),
-                byte: None,
-                seq: Some(size),
-                text,
-            });
-        }
+        self.other_record();
+        self.not_reached();
         let is_sound = self.report.complete_to >= self.signed;
         // Where entries are other than signed, that they resemble each other says nothing.
         if is_sound {

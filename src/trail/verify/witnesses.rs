@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::anchors::Whose;
-use super::{Exit, Known, Report, read_checkpoint};
+use super::{By, Exit, Known, Report, read_checkpoint};
 use crate::event::Stamp;
 use crate::trail::checkpoint::Checkpoint;
 use crate::trail::cosignature::WitnessKey;
@@ -103,7 +103,7 @@ impl Hearing {
         let is_ours = matches!(whose(&checkpoint, note), Whose::Ours);
         let Checkpoint { size, root, .. } = checkpoint;
         let is_cosigned = is_ours && self.hear(&checkpoint, note);
-        is_cosigned.then(|| Known { size, root, path: Arc::from(path), is_anchor: true })
+        is_cosigned.then(|| Known { size, root, path: Arc::from(path), by: By::Anchor })
     }
 
     /// What was heard, and what is wrong with it.
