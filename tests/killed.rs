@@ -22,6 +22,7 @@ use whodid::event::{Event, EventId};
 use crate::generate::auth_log::AuthLog;
 use crate::program::{Place, Said};
 
+mod adopting;
 mod keeping;
 mod rolling;
 

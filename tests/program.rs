@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use whodid::event::Event;
 
+mod adopt;
 mod alerts;
 mod bad_input;
 mod door;
 mod doubles;
 mod init;
+mod kept;
 mod kills;
 mod prove;
 mod quickstart_run;

@@ -1,5 +1,6 @@
-//! `whodid trail init|verify|prove|cat|stat|seal|hold|rotate-key`.
+//! `whodid trail init|verify|prove|cat|stat|seal|hold|rotate-key|adopt`.
 
+mod adopt;
 mod hold;
 mod init;
 mod prove;
@@ -18,6 +19,7 @@ use super::say;
 use super::settings::Place;
 use crate::event::escape;
 use crate::trail::{Exit, Reader, Sealer};
+use adopt::Adopt;
 use hold::Hold;
 use init::Init;
 use rotate::RotateKey;
@@ -42,6 +44,7 @@ enum Command {
     /// The sealed files are zstd: `zstdcat` prints their events. Not while `whodid run` works there.
     Seal,
     Hold(Hold),
+    Adopt(Adopt),
     RotateKey(RotateKey),
 }
 
@@ -67,6 +70,7 @@ impl Args {
             Command::Stat => stat(place),
             Command::Seal => seal(place),
             Command::Hold(hold) => hold.run(place),
+            Command::Adopt(adopt) => adopt.run(place),
             Command::RotateKey(rotate) => rotate.run(place),
         }
     }

@@ -13,6 +13,8 @@ pub mod action {
     pub const RECOVERED: &str = "trail.recovered";
     /// The oldest entries are deleted; this says which.
     pub const PRUNED: &str = "trail.pruned";
+    /// The trail goes on under a new name.
+    pub const ADOPTED: &str = "trail.adopted";
     /// Deleting is forbidden, or allowed again.
     pub const HOLD: &str = "trail.hold";
     /// Another key signs from here on.

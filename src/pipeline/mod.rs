@@ -11,6 +11,7 @@
 //! last own event is written; the trail is signed; the index catches up; the last checkpoint is left at the
 //! anchors; the status is written.
 
+mod adopt;
 mod anchoring;
 mod door;
 mod encode;
@@ -44,6 +45,7 @@ use crate::index::IndexError;
 use crate::sources;
 use crate::trail::{self, BadLine, Identity, Reader, Seen, TrailError};
 
+pub use adopt::adopt;
 use anchoring::{Anchoring, With};
 use door::{Attendant, Door};
 use follow::{Follower, Indexed};

@@ -15,7 +15,7 @@ use crate::collect::Mode;
 use crate::config::{self, Config, Defined, Kind};
 use crate::event::own::{self, action};
 use crate::event::{Event, Family, Stamp};
-use crate::trail::{self, Open, Opened, Recovered, Rotated};
+use crate::trail::{self, Adopted, Open, Opened, Recovered, Rotated};
 
 use super::Added;
 
@@ -163,7 +163,22 @@ fn recovered(recovered: &Recovered, origin: &str, now: Stamp) -> Event {
 pub(super) fn untold(opened: &Opened, now: Stamp) -> Vec<Event> {
     let recovered = opened.recovered.iter().map(|recovered| self::recovered(recovered, &opened.origin, now));
     let rotated = opened.rotated.iter().map(|rotated| self::rotated(rotated, &opened.origin, now));
-    recovered.chain(rotated).collect()
+    let adopted = opened.adopted.iter().map(|adopted| self::adopted(adopted, now));
+    adopted.chain(recovered).chain(rotated).collect()
+}
+
+fn adopted(adopted: &Adopted, now: Stamp) -> Event {
+    let facts = [
+        ("from", json!(adopted.from)),
+        ("size", json!(adopted.size)),
+        ("found", json!(adopted.found)),
+        ("known", json!(adopted.known)),
+        ("lost", json!(adopted.lost)),
+        ("forked", json!(adopted.forked)),
+        ("old_key", json!(adopted.with_old_key)),
+        ("reason", json!(adopted.reason)),
+    ];
+    own::with_detail(action::ADOPTED, &adopted.to, now, facts)
 }
 
 pub(super) fn rotated(rotated: &Rotated, origin: &str, now: Stamp) -> Event {

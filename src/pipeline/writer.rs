@@ -7,6 +7,7 @@
 //! Invariant: what is acknowledged is on disk, and nothing is in the trail twice.
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -167,10 +168,17 @@ impl Input {
             biased;
             () = sleep_until(sign_at.unwrap_or_else(Instant::now)), if sign_at.is_some() => Arrived::SignatureDue,
             batch = self.batches.recv(), if !drained => batch.map_or(Arrived::Drained, Arrived::Batch),
-            Some(order) = self.orders.recv() => Arrived::Order(order),
-            // Both have ended.
-            else => Arrived::Ended,
+            order = order(&mut self.orders, drained) => order,
         }
+    }
+}
+
+/// Once all was collected, the end of the orders is the end: nobody waits for who cannot sign.
+async fn order(orders: &mut Receiver<Order>, drained: bool) -> Arrived {
+    match orders.recv().await {
+        Some(order) => Arrived::Order(order),
+        None if drained => Arrived::Ended,
+        None => pending().await,
     }
 }
 

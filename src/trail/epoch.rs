@@ -89,7 +89,7 @@ impl Epoch {
 
     fn resume(known: &Known<'_>, path: PathBuf, secret: SecretFile, newest: &Newest) -> Result<Self, TrailError> {
         let open = newest.record.clone();
-        is_continued(known, &open)?;
+        check_continued(known.layout, (known.signed, known.note), &open)?;
         let records = Records::resume(path, newest)?;
         let signer = match secret.read()?.filter(|key| key.verifier() == open.key) {
             Some(signer) => {
@@ -165,8 +165,11 @@ impl Epoch {
 }
 
 /// The checkpoint must continue what the epochs closed: signed by the open one, or the very tree that it began with.
-fn is_continued(known: &Known<'_>, open: &Record) -> Result<(), TrailError> {
-    let Known { layout, signed, note, .. } = known;
+pub(super) fn check_continued(
+    layout: &Layout,
+    (signed, note): (&Checkpoint, &Note),
+    open: &Record,
+) -> Result<(), TrailError> {
     let damage = match signed.size {
         size if size < open.size => Damage::Behind { size, closed: open.size },
         size if size == open.size && signed.root != open.root => Damage::Forked { size },

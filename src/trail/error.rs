@@ -25,6 +25,8 @@ pub enum TrailError {
     Name { name: String },
     #[error("{path}: {reason}")]
     Key { path: PathBuf, reason: String },
+    #[error("{path} is not adopted: {reason}")]
+    Adoption { path: PathBuf, reason: String },
 
     // Wait until there is room, then call again: nothing was lost.
     #[error(
@@ -41,7 +43,8 @@ pub enum TrailError {
     Damaged { path: PathBuf, damage: Damage },
     #[error(
         "rolled back: {path} is signed up to entry {have}, but up to {known} was signed before \
-         (remembered in {remembered}): this is an older copy; bring back the newer one"
+         (remembered in {remembered}): this is an older copy; bring back the newer one. If there is none, \
+         `whodid trail adopt --reason TEXT` goes on with this one under a new name, and records what was lost"
     )]
     RolledBack { path: PathBuf, have: u64, known: u64, remembered: PathBuf },
 

@@ -28,14 +28,14 @@ use super::succession::{Chain, Kind, Record};
 use super::{Signing, TrailError, tree};
 use crate::durable;
 
-const SECRET_MODE: u32 = 0o600;
+pub(super) const SECRET_MODE: u32 = 0o600;
 const SECRET_FOLDER_MODE: u32 = 0o700;
 
 /// A key or a checkpoint with its signatures is shorter.
-const BYTES_MAX: u64 = 16_384;
+pub(super) const BYTES_MAX: u64 = 16_384;
 
 /// Thousands of keys of one log.
-const CHAIN_BYTES_MAX: u64 = 16 << 20;
+pub(super) const CHAIN_BYTES_MAX: u64 = 16 << 20;
 
 /// The opened keys of one trail.
 #[derive(Debug)]
@@ -54,17 +54,30 @@ pub(super) struct Keys {
 }
 
 /// Where the keys of one trail lie.
-struct Places {
-    key: PathBuf,
-    vkey: PathBuf,
-    last: PathBuf,
-    epoch: PathBuf,
+pub(super) struct Places {
+    pub(super) key: PathBuf,
+    pub(super) vkey: PathBuf,
+    pub(super) last: PathBuf,
+    pub(super) epoch: PathBuf,
 }
 
 impl Places {
-    fn new(folder: &Path, trail_id: &str) -> Self {
+    pub(super) fn new(folder: &Path, trail_id: &str) -> Self {
         let place = |ending: &str| folder.join(format!("{trail_id}.{ending}"));
         Self { key: place("key"), vkey: place("vkey"), last: place("last"), epoch: place("epoch") }
+    }
+
+    /// The key of a new log; one that the operator keeps elsewhere is taken as it is.
+    pub(super) fn make_log(
+        &self,
+        layout: &Layout,
+        origin: &Origin,
+        signing: &Signing,
+    ) -> Result<SignerKey, TrailError> {
+        let Some(own) = self.own(signing) else { return signing.signer(&self.key, layout, origin) };
+        let signer = random_key(&origin.origin)?;
+        own.write(&signer)?;
+        Ok(signer)
     }
 
     fn own(&self, signing: &Signing) -> Option<SecretFile> {
@@ -79,18 +92,11 @@ impl Places {
 }
 
 impl Keys {
-    /// Makes the keys of a new trail; one that the operator keeps elsewhere is taken as it is.
+    /// Makes the keys of a new trail.
     pub(super) fn make(folder: &Path, layout: &Layout, origin: &Origin, signing: &Signing) -> Result<Self, TrailError> {
         create_folder(folder, layout)?;
         let places = Places::new(folder, origin.id());
-        let signer = match places.own(signing) {
-            Some(own) => {
-                let signer = random_key(&origin.origin)?;
-                own.write(&signer)?;
-                signer
-            }
-            None => signing.signer(&places.key, layout, origin)?,
-        };
+        let signer = places.make_log(layout, origin, signing)?;
         let (chain, records) = begin(layout, &signer)?;
         write(&places.vkey, &format!("{}\n", signer.verifier()), FILE_MODE)?;
         Ok(places.keys(signing, signer, chain, records))
@@ -135,7 +141,8 @@ impl Keys {
         let bad = |reason: String| TrailError::Key { path: self.last.clone(), reason };
         let bytes = read_small(&self.last, BYTES_MAX)?.ok_or_else(|| {
             bad("the memory of what was signed last is missing, so an older copy of the trail could not be told: \
-                 bring it back, or copy the trail's `checkpoint` there if you know it to be the newest"
+                 bring it back. If it is lost, `whodid trail adopt --reason TEXT` goes on under a new name, and \
+                 records that nobody knows whether there once was more"
                 .to_owned())
         })?;
         self.chain.checkpoint(&bytes).map(|(checkpoint, _)| checkpoint).map_err(|error| bad(error.to_string()))
@@ -221,7 +228,7 @@ fn mend(own: &SecretFile, newest: Option<&Newest>, layout: &Layout) -> Result<()
     }
 }
 
-fn create_folder(folder: &Path, layout: &Layout) -> Result<(), TrailError> {
+pub(super) fn create_folder(folder: &Path, layout: &Layout) -> Result<(), TrailError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let failed = |error| TrailError::io(folder, error);
     fs::DirBuilder::new().recursive(true).mode(SECRET_FOLDER_MODE).create(folder).map_err(failed)?;
@@ -240,6 +247,6 @@ pub(super) fn not_in_data(path: &Path, layout: &Layout) -> Result<(), TrailError
     }
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), TrailError> {
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), TrailError> {
     durable::replace(path, text.as_bytes(), mode).map_err(|error| TrailError::io(path, error))
 }

@@ -15,6 +15,8 @@
 //! <data>/trail/blob/<sha256>               records that are longer than a line
 //! <data>/trail/quarantine/                 what a crash left behind unfinished
 //! <data>/trail/recovered                   of these, what no event tells of yet
+//! <data>/trail/adopted                     that the trail has a new name, if no event tells of it yet
+//! <data>/trail/adopting/                   what of that is not in its place yet; adopting.tmp/: not in force
 //! <data>/trail/pruned                      the first entry that is kept, if not all are
 //! <data>/trail/hold                        why nothing may be pruned
 //! <data>/trail/seen/                       a cache: the ids of all entries, sorted
@@ -114,6 +116,18 @@ impl Layout {
 
     pub(super) fn recovered(&self) -> PathBuf {
         self.trail.join("recovered")
+    }
+
+    pub(super) fn adopted(&self) -> PathBuf {
+        self.trail.join("adopted")
+    }
+
+    pub(super) fn adopting(&self) -> PathBuf {
+        self.trail.join("adopting")
+    }
+
+    pub(super) fn adopting_staged(&self) -> PathBuf {
+        self.trail.join("adopting.tmp")
     }
 
     pub(super) fn pruned(&self) -> PathBuf {

@@ -10,6 +10,8 @@
 //! moved or repaired; a line is hashed as stored and never written anew.
 
 mod acknowledged;
+mod adopt;
+mod adopted;
 mod agent;
 mod blob;
 mod cosigned;
@@ -35,6 +37,7 @@ mod secret;
 mod seen;
 mod segment;
 mod signing;
+mod successors;
 mod tiles;
 mod unrecorded;
 mod verify;
@@ -56,6 +59,8 @@ pub mod succession;
 pub mod tile;
 pub mod tree;
 
+pub use adopt::{Adopt, adopt};
+pub use adopted::Adopted;
 pub use agent::AgentError;
 pub use cosigned::keep as keep_cosigned;
 pub use error::{Damage, Holder, TrailError};

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::acknowledged::{self, Acknowledged};
+use super::adopted::{self, Adopted};
 use super::checkpoint::Checkpoint;
 use super::epoch::{self, Epoch};
 use super::error::Damage;
@@ -26,7 +27,7 @@ use super::tiles::{Filled, Leaves, Tiles};
 use super::tree::{self, Hash};
 use super::unrecorded::Recovered;
 use super::writer::{Open, Opened, Tail, Writer, keep_checkpoint};
-use super::{Rotated, TrailError, checkpoint, pruned, seal, unrecorded};
+use super::{Rotated, TrailError, adopt, checkpoint, pruned, seal, unrecorded};
 use crate::durable;
 use crate::event::Event;
 use crate::event::own::action;
@@ -38,6 +39,7 @@ impl Writer {
         layout::create_folder(&layout.data).map_err(|error| TrailError::io(&layout.data, error))?;
         let lock = Lock::take(&open.data, &open.command, open.now)?;
         layout.create_folders()?;
+        adopt::finish(&layout, &open.keys)?;
         let (origin, mut keys) = match Origin::read_note(&layout)? {
             Some((origin, note)) => {
                 let keys = Keys::load(&open.keys, &layout, (&origin, &note), &open.signing)?;
@@ -59,7 +61,10 @@ impl Writer {
         let newest = newest(&layout, &tiles, signed.size)?;
         seal::undo(&layout, newest)?;
         let untold = unrecorded::read(&layout)?;
-        let found = scan(&layout, &tiles, newest, edge, untold.first().map(|earlier| earlier.at))?;
+        let adopted = adopted::read(&layout)?;
+        let untold_from = untold.first().map(|earlier| earlier.at);
+        let found = scan(&layout, &tiles, (newest, edge), untold_from, adopted.as_ref())?;
+        let adopted = adopted.filter(|_| !found.tells_of_adoption);
         let epoch = Epoch::open(&epoch::Known {
             layout: &layout,
             secret: keys.epoch().to_owned(),
@@ -78,9 +83,13 @@ impl Writer {
         let size = found.edge.size();
         let acknowledged = Acknowledged::open(&layout)?;
         acknowledged.tell(size)?;
-        let is_untold = !recovered.is_empty();
+        if adopted.is_none() {
+            adopted::delete(&layout)?;
+        }
+        let is_untold = !recovered.is_empty() || adopted.is_some();
         let rotated = Rotated::newest(&keys.chain).filter(|last| last.size == signed.size && !found.tells_of_rotation);
-        let opened = Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered, rotated };
+        let opened =
+            Opened { is_new: size == 0, origin: origin.origin, size, signed: signed.size, recovered, rotated, adopted };
         let writer = Self {
             tail: found.tail(&layout)?,
             full: found.full,
@@ -181,10 +190,18 @@ struct Found {
     recoveries: usize,
     /// One of those that nobody signed tells of a replaced key.
     tells_of_rotation: bool,
+    /// One tells of the adoption.
+    tells_of_adoption: bool,
 }
 
 /// Reads the newest segment: entries that are signed must be what was signed, the others whole events.
-fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Option<u64>) -> Result<Found, TrailError> {
+fn scan(
+    layout: &Layout,
+    tiles: &Tiles,
+    (first, edge): (u64, Edge),
+    untold_from: Option<u64>,
+    adopted: Option<&Adopted>,
+) -> Result<Found, TrailError> {
     let segment = Arc::new(Segment::open(layout, first)?);
     let mut expected = Leaves::new(tiles, edge.size());
     let bytes = segment.bytes()?;
@@ -198,6 +215,7 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
         starts: Vec::new(),
         recoveries: 0,
         tells_of_rotation: false,
+        tells_of_adoption: false,
     };
     let mut cursor = Cursor::new(&found.segment, 0);
     let mut seq = first;
@@ -218,6 +236,7 @@ fn scan(layout: &Layout, tiles: &Tiles, first: u64, edge: Edge, untold_from: Opt
         }
         found.recoveries +=
             usize::from(untold_from.is_some_and(|from| from <= seq) && tells_of(line, action::RECOVERED));
+        found.tells_of_adoption |= adopted.is_some_and(|adopted| adopted.size <= seq && adopted.is_told_by(line));
         found.end = byte + line.len() as u64 + 1;
         seq += 1;
         if seq <= expected.size() {

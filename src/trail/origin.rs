@@ -16,7 +16,7 @@ use data_encoding::BASE32_NOPAD;
 
 use super::error::Damage;
 use super::layout::{FILE_MODE, Layout, read_small};
-use super::note::{Note, SignerKey, VerifierKey};
+use super::note::{Note, NoteError, SignerKey, VerifierKey};
 use super::succession::Chain;
 use super::{Open, TrailError};
 use crate::durable;
@@ -100,9 +100,13 @@ impl Origin {
     /// From here on the trail is there.
     pub(super) fn write(&self, layout: &Layout, key: &SignerKey) -> Result<(), TrailError> {
         let path = layout.origin();
-        let failed = |error| TrailError::io(&path, error);
-        let note = Note::sign(self.to_string(), key).map_err(|error| TrailError::signing(&path, error))?;
-        durable::replace(&path, note.to_string().as_bytes(), FILE_MODE).map_err(failed)
+        let note = self.sign(key).map_err(|error| TrailError::signing(&path, error))?;
+        durable::replace(&path, note.as_bytes(), FILE_MODE).map_err(|error| TrailError::io(path, error))
+    }
+
+    /// The signed form, as it is stored.
+    pub(super) fn sign(&self, key: &SignerKey) -> Result<String, NoteError> {
+        Note::sign(self.to_string(), key).map(|note| note.to_string())
     }
 
     /// One more key vouches for the name, beside those of the chain that did so before.
@@ -125,8 +129,13 @@ impl Origin {
 
     /// The last part of the name.
     pub(super) fn id(&self) -> &str {
-        self.origin.rsplit('/').next().unwrap_or_default()
+        id(&self.origin)
     }
+}
+
+/// The last part of a name.
+pub(super) fn id(origin: &str) -> &str {
+    origin.rsplit('/').next().unwrap_or_default()
 }
 
 impl fmt::Display for Origin {

@@ -77,6 +77,15 @@ impl Records {
     }
 }
 
+impl Newest {
+    /// The file up to the end of this record.
+    pub(super) fn file(&self, path: &Path) -> Result<Vec<u8>, TrailError> {
+        let mut bytes = std::fs::read(path).map_err(|error| TrailError::io(path, error))?;
+        bytes.truncate(self.end as usize);
+        Ok(bytes)
+    }
+}
+
 /// The newest record of a file, signed by its own key at least; none where there is no file.
 pub(super) fn newest(path: &Path) -> Result<Option<Newest>, TrailError> {
     let failed = |error| TrailError::io(path, error);

@@ -69,6 +69,15 @@ impl SecretFile {
         Ok(())
     }
 
+    /// Destroys the key, and one that was to follow, and deletes what is left.
+    pub(super) fn destroy(&self) -> Result<(), TrailError> {
+        self.unstage()?;
+        if destroy(&self.path)? {
+            fs::remove_file(&self.path).map_err(|error| TrailError::io(&self.path, error))?;
+        }
+        Ok(())
+    }
+
     /// Destroys the key and gives its name to the next one. May be called again after an error.
     pub(super) fn replace(&self) -> Result<(), TrailError> {
         destroy(&self.path)?;

@@ -31,7 +31,8 @@ impl Signing {
                 let signer = read(own, || {
                     format!(
                         "the key of the trail in {} is not there: bring it back, \
-                         or begin a new trail in another data folder",
+                         or begin a new trail in another data folder; if it is lost, `whodid trail adopt \
+                         --without-old-key --reason TEXT` goes on with this one under a new name",
                         layout.data.display()
                     )
                 })?;

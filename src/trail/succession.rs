@@ -323,6 +323,14 @@ impl Chain {
         }
     }
 
+    /// Whether the trail left this name at this size for another one.
+    pub fn is_left(&self, origin: &str, size: u64) -> bool {
+        let mut pairs = self.links.iter().zip(self.links.iter().skip(1));
+        pairs.any(|(before, next)| {
+            before.record.origin == origin && next.record.origin != origin && next.record.size == size
+        })
+    }
+
     pub fn links(&self) -> &[Link] {
         &self.links
     }

@@ -25,7 +25,7 @@ use super::tile::{self, Edge, Tile};
 use super::tiles::{Filled, Tiles};
 use super::tree::Hash;
 use super::unrecorded::Recovered;
-use super::{Line, Mode, Rotated, Signing, TrailError, blob, unrecorded};
+use super::{Adopted, Line, Mode, Rotated, Signing, TrailError, adopted, blob, unrecorded};
 use crate::durable;
 use crate::event::{Oversized, Stamp};
 
@@ -63,6 +63,8 @@ pub struct Opened {
     pub recovered: Vec<Recovered>,
     /// The key of the log was replaced, and no entry tells of it: the caller appends `trail.key_rotated`.
     pub rotated: Option<Rotated>,
+    /// The trail has a new name, and no entry tells of it: the caller appends `trail.adopted`.
+    pub adopted: Option<Adopted>,
 }
 
 /// The one process that appends. Dropping it frees the trail for another; it does not sign.
@@ -281,6 +283,7 @@ impl Writer {
             self.take_in();
             if std::mem::take(&mut self.is_untold) {
                 unrecorded::delete(&self.layout)?;
+                adopted::delete(&self.layout)?;
             }
         }
         self.tell()

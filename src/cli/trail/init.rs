@@ -42,7 +42,7 @@ impl Init {
     }
 }
 
-fn text(config: &Config, identity: &Identity) -> String {
+pub(super) fn text(config: &Config, identity: &Identity) -> String {
     let Identity { origin, mode, made, is_new, key, vkey, verifier_keys } = identity;
     let since = if *is_new { "now" } else { "before; nothing was changed" };
     let key = key.as_deref().map(|key| format!("{}; whoever has it can sign in its name", key.display()));

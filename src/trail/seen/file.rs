@@ -79,6 +79,13 @@ impl IdFile {
         self.file.sync_all().map_err(|error| TrailError::sync(&self.path, error))
     }
 
+    /// The same ids as those of a trail of another name, durably in another folder.
+    pub(super) fn rename(&self, origin: &str, folder: &Path) -> Result<(), TrailError> {
+        let stretch = self.first..self.upto;
+        let path = folder.join(name(&stretch));
+        write_to(path, origin, stretch, self.ids()?)?.sync()
+    }
+
     /// What stays is found to be covered by another at the next start.
     pub(super) fn delete(self) {
         fs::remove_file(self.path).unwrap_or_default();
@@ -122,8 +129,17 @@ pub(super) fn write(
     ids: impl Iterator<Item = Result<EventId, TrailError>>,
 ) -> Result<IdFile, TrailError> {
     let path = path(layout, &stretch);
+    create_folder(&layout.seen()).map_err(|error| TrailError::io(&path, error))?;
+    write_to(path, origin, stretch, ids)
+}
+
+fn write_to(
+    path: PathBuf,
+    origin: &str,
+    stretch: Range<u64>,
+    ids: impl Iterator<Item = Result<EventId, TrailError>>,
+) -> Result<IdFile, TrailError> {
     let failed = |error| TrailError::io(&path, error);
-    create_folder(&layout.seen()).map_err(failed)?;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(&path);
     let file = file.map_err(failed)?;
     let mut out = BufWriter::with_capacity(64 << 10, &file);
@@ -189,7 +205,11 @@ fn begin(origin: &str, stretch: &Range<u64>) -> Sha256 {
 }
 
 fn path(layout: &Layout, stretch: &Range<u64>) -> PathBuf {
-    layout.seen().join(Path::new(&format!("{:020}-{:020}.ids", stretch.start, stretch.end)))
+    layout.seen().join(name(stretch))
+}
+
+fn name(stretch: &Range<u64>) -> String {
+    format!("{:020}-{:020}.ids", stretch.start, stretch.end)
 }
 
 fn parse(name: &str) -> Option<Range<u64>> {

@@ -18,7 +18,7 @@ use tracing::warn;
 
 use super::error::Damage;
 use super::layout::Layout;
-use super::{Reader, TrailError};
+use super::{Reader, TrailError, acknowledged, pruned};
 use crate::durable;
 use crate::event::EventId;
 use file::IdFile;
@@ -44,6 +44,17 @@ const IDS_IN_MEMORY: usize = 256 << 10;
 
 /// A file is merged with the one before it unless that is this much larger.
 const GROWTH: u64 = 3;
+
+/// Writes the ids of pruned entries, which nothing else knows, to `folder` for a trail that goes on under
+/// another name; all others are made anew from the trail.
+pub(super) fn rename(layout: &Layout, (old, new): (&str, &str), folder: &Path) -> Result<(), TrailError> {
+    let kept = pruned::read(layout)?.map_or(0, |pruned| pruned.first);
+    let size = acknowledged::read(layout)?.unwrap_or(u64::MAX);
+    for file in file::usable(layout, old, kept, size)?.iter().filter(|file| file.first < kept) {
+        file.rename(new, folder)?;
+    }
+    Ok(())
+}
 
 #[derive(Deserialize)]
 struct OnlyId {

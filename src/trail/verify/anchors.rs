@@ -6,6 +6,7 @@
 //!
 //! Of each checkpoint its size and its root are kept, nothing else: as many as there are files and days.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
@@ -21,6 +22,10 @@ pub(super) enum Whose {
     Ours,
     /// Of another trail: a log may be that of many machines.
     Others,
+    /// Signed under the name that the trail had before it was adopted, which it left at this size.
+    Lost {
+        from: u64,
+    },
     /// It says that it is ours.
     Wrong(NoteError),
 }
@@ -41,13 +46,14 @@ pub(super) fn gather(
     whose: &dyn Fn(&Checkpoint, &Note) -> Whose,
     report: &mut Report,
 ) -> Vec<Known> {
-    let mut gathered = Gathered { whose, report, known: Vec::new() };
+    let mut gathered = Gathered { whose, report, known: Vec::new(), lost: BTreeMap::new() };
     for bytes in &against.anchors {
         gathered.file(bytes.as_slice(), folder, "anchor");
     }
     for path in &against.anchor_files {
         gathered.path(path);
     }
+    gathered.tell_lost();
     let mut known = gathered.known;
     known.sort_unstable_by_key(|known| (known.size, known.root));
     known.dedup_by(|a, b| (a.size, a.root) == (b.size, b.root));
@@ -58,6 +64,8 @@ struct Gathered<'g> {
     whose: &'g dyn Fn(&Checkpoint, &Note) -> Whose,
     report: &'g mut Report,
     known: Vec<Known>,
+    /// Of each name that the trail left, and at which size, the anchor that knows most.
+    lost: BTreeMap<(String, u64), (u64, Arc<Path>)>,
 }
 
 /// What one file holds.
@@ -153,6 +161,14 @@ impl Gathered<'_> {
                 let Checkpoint { size, root, .. } = checkpoint;
                 self.known.push(Known { size, root, path: Arc::clone(path), by: By::Anchor });
             }
+            Whose::Lost { from } => {
+                held.ours += 1;
+                self.report.anchors += 1;
+                let lost = self.lost.entry((checkpoint.origin, from)).or_insert((0, Arc::clone(path)));
+                if checkpoint.size > lost.0 {
+                    *lost = (checkpoint.size, Arc::clone(path));
+                }
+            }
             Whose::Others => held.others += 1,
             Whose::Wrong(error) => {
                 held.wrong += 1;
@@ -162,6 +178,21 @@ impl Gathered<'_> {
                     self.report.findings.push(Finding { exit, path, byte: Some(*at), seq: None, text });
                 }
             }
+        }
+    }
+}
+
+impl Gathered<'_> {
+    /// The trail was adopted: what had been signed beyond that is not here, and the trail does not say otherwise.
+    fn tell_lost(&mut self) {
+        for ((origin, from), (upto, path)) in std::mem::take(&mut self.lost) {
+            let text = format!(
+                "entries {from} to {} of {origin} were lost: the trail goes on at {from} under another name, and its \
+                 event trail.adopted says why",
+                upto - 1
+            );
+            let (exit, path) = (Exit::Incomplete, path.to_path_buf());
+            self.report.findings.push(Finding { exit, path, byte: None, seq: Some(from), text });
         }
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::TrailError;
 use super::checkpoint::{self, Checkpoint};
 use super::layout::{Layout, read_small};
-use super::note::Note;
+use super::note::{Note, NoteError};
 use super::origin::Origin;
 use super::segment::{self, Segment};
 use super::succession::Chain;
@@ -352,6 +352,11 @@ fn anchors(
         None if signed.as_ref().is_some_and(|signed| checkpoint.origin != *signed) => Whose::Others,
         trusted => match trusted.map_or(Ok(()), |trusted| trusted.signed(checkpoint, note)) {
             Ok(()) => Whose::Ours,
+            Err(NoteError::Retired { size, .. })
+                if trusted.is_some_and(|trusted| trusted.is_left(&checkpoint.origin, size)) =>
+            {
+                Whose::Lost { from: size }
+            }
             Err(error) => Whose::Wrong(error),
         },
     };
