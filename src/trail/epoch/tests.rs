@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::durable::replace;
 use crate::trail::bench::{Bench, event};
 use crate::trail::checkpoint;
 use crate::trail::note::SignerKey;
@@ -137,8 +138,8 @@ fn a_trail_from_before_goes_on() {
     let checkpoint = bench.reader().checkpoint_note().expect("signed").0;
     let old = checkpoint.sign(&bench.signer("key")).expect("a good text");
     bench.write("trail/checkpoint", old.as_bytes());
-    fs::write(bench.key_path("last"), &old).expect("writable");
-    fs::write(bench.key_path("vkey"), format!("{vkey}\n")).expect("writable");
+    replace(&bench.key_path("last"), old.as_bytes(), 0o600).expect("writable");
+    replace(&bench.key_path("vkey"), format!("{vkey}\n").as_bytes(), 0o640).expect("writable");
     for path in [bench.path("trail/epochs"), bench.path("trail/keys"), bench.key_path("epoch")] {
         fs::remove_file(path).expect("there");
     }
@@ -269,11 +270,7 @@ fn a_closing_that_was_interrupted_is_ended_or_undone() {
     let next = fs::read(after.key_path("epoch")).expect("a key");
     let record = after.records("trail/epochs").pop().expect("a record");
     drop(writer);
-    let stage = |bench: &Bench| {
-        fs::write(bench.key_path("epoch.next"), &next).expect("writable");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(bench.key_path("epoch.next"), mode).expect("ours");
-    };
+    let stage = |bench: &Bench| replace(&bench.key_path("epoch.next"), &next, 0o600).expect("writable");
     let append = |bench: &Bench, bytes: usize| {
         bench.write("trail/epochs", &[bench.read("trail/epochs").as_slice(), &record[..bytes]].concat());
     };
