@@ -14,6 +14,7 @@ mod killed;
 mod program;
 mod query;
 mod quickstart;
+mod random;
 mod real_logs;
 mod rotations;
 mod shipped;

@@ -23,8 +23,10 @@ use crate::generate::auth_log::AuthLog;
 use crate::program::{Place, Said};
 
 mod adopting;
+mod images;
 mod keeping;
 mod rolling;
+mod short;
 
 /// Calls that change a disk or make a change durable; the others change nothing that a kill could leave half done.
 const CALLS: &[&str] = &[
@@ -308,8 +310,11 @@ impl Call {
 
 /// One in so many, or all of them.
 fn sample<T>(all: impl IntoIterator<Item = T>, one_in: usize) -> impl Iterator<Item = T> {
-    let is_long = std::env::var_os("WHODID_LONG").is_some();
-    all.into_iter().step_by(if is_long { 1 } else { one_in })
+    all.into_iter().step_by(if is_long() { 1 } else { one_in })
+}
+
+fn is_long() -> bool {
+    std::env::var_os("WHODID_LONG").is_some()
 }
 
 #[test]
