@@ -10,11 +10,14 @@ use std::process::{Command, Output};
 use harm::{HARM, Harm, Needs};
 use trail::{Copied, Form, Trail};
 
+use crate::random::Random;
+
+mod campaign;
 mod harm;
 mod trail;
 
 /// Each kind of harm is done at so many places.
-const PLACES: usize = 3;
+const PLACES: u64 = 3;
 
 /// What a verifier said.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +51,7 @@ fn do_all(verifiers: &[&Verifier], judge: impl Fn(&Harm, &str, &[Said], &[Said])
     for harm in HARM {
         for place in 0..if harm.has_places { PLACES } else { 1 } {
             let copy = Copied::of(&trail, harm.form);
-            (harm.does)(&copy, &other, place);
+            (harm.does)(&copy, &other, &mut Random::new(place));
             let say = |anchors: &[&Path]| -> Vec<Said> {
                 verifiers.iter().map(|verify| verify(&trail, &copy.data(), anchors)).collect()
             };
@@ -133,6 +136,12 @@ mod python {
                 assert_eq!(said[0].code, said[1].code, "{name}: {said:#?}");
             }
         });
+    }
+
+    #[test]
+    #[ignore = "needs python"]
+    fn it_agrees_at_random_places() {
+        campaign::agrees(&interpreter());
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub(crate) struct Random(u64);
 impl Random {
     /// `WHODID_SEED`, or the time; it says which.
     pub(crate) fn seeded() -> Self {
-        let given = std::env::var("WHODID_SEED").ok().and_then(|seed| seed.parse().ok());
+        let given = std::env::var_os("WHODID_SEED").and_then(|seed| seed.to_str()?.parse().ok());
         let seed = given.unwrap_or_else(|| {
             let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
             now.as_nanos() as u64 % 1_000_000_000

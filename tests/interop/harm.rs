@@ -9,18 +9,21 @@ use whodid::trail::succession::{Kind, Record};
 use whodid::trail::tree;
 
 use super::trail::{Copied, Form, OLD_SIZE, Trail, copy, write};
+use crate::random::Random;
 
 /// Something done to a copy of a trail.
 pub(super) struct Harm {
     pub(super) name: &'static str,
     pub(super) needs: Needs,
-    /// To a copy of the trail; there is another trail, and several places where it can be done.
-    pub(super) does: fn(&Copied<'_>, &Trail, usize),
+    /// To a copy of the trail, at a random place; there is another trail too.
+    pub(super) does: Does,
     pub(super) has_places: bool,
     pub(super) form: Form,
     /// The program in Go looks at lines, tiles and signatures, not at what lines mean.
     pub(super) shows_in_go: bool,
 }
+
+type Does = fn(&Copied<'_>, &Trail, &mut Random);
 
 /// What shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +44,15 @@ impl fmt::Display for Needs {
     }
 }
 
-const fn by_key(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
+const fn by_key(name: &'static str, does: Does) -> Harm {
     Harm { name, needs: Needs::Key, does, has_places: true, form: Form::Plain, shows_in_go: true }
 }
 
-const fn by_anchor(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
+const fn by_anchor(name: &'static str, does: Does) -> Harm {
     Harm { needs: Needs::Anchor, ..by_key(name, does) }
 }
 
-const fn by_epoch(name: &'static str, does: fn(&Copied<'_>, &Trail, usize)) -> Harm {
+const fn by_epoch(name: &'static str, does: Does) -> Harm {
     Harm { needs: Needs::Epoch, ..by_key(name, does) }
 }
 
@@ -66,86 +69,96 @@ const fn not_in_go(harm: Harm) -> Harm {
 }
 
 pub(super) const HARM: &[Harm] = &[
-    by_key("a byte of an entry is flipped", |copy, _, place| {
-        copy.edit(&copy.segment(place), |b| flip(b, 977 + 131 * place))
+    by_key("a byte of an entry is flipped", |copy, _, at| copy.edit(&copy.segment(at), |bytes| flip(bytes, at))),
+    by_key("an entry is rewritten, with as many bytes", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| replace(any(lines, at), "auth.log", "auth.lag"));
     }),
-    by_key("an entry is rewritten, with as many bytes", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| replace(&mut lines[place], "auth.log", "auth.lag"));
+    by_key("an entry's JSON is written otherwise", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| replace(any(lines, at), "\"v\":1", "\"v\": 1"));
     }),
-    by_key("an entry's JSON is written otherwise", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| replace(&mut lines[place], "\"v\":1", "\"v\": 1"));
+    by_key("an entry is dropped", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| drop(lines.remove(at.index(lines.len()))));
     }),
-    by_key("an entry is dropped", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| drop(lines.remove(7 * place)));
+    by_key("an entry is inserted", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| lines.insert(at.index(lines.len() + 1), b"{}\n".to_vec()));
     }),
-    by_key("an entry is inserted", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| lines.insert(7 * place, b"{}\n".to_vec()));
-    }),
-    by_key("an entry is doubled", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| lines.insert(3 * place, lines[3 * place].clone()));
-    }),
-    by_key("two entries are swapped", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| lines.swap(place, place + 5));
-    }),
-    by_key("two entries become one line", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| {
-            lines[4 * place].pop();
+    by_key("an entry is doubled", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
+            let again = any(lines, at).clone();
+            lines.insert(at.index(lines.len() + 1), again);
         });
     }),
-    by_key("an entry becomes two lines", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| lines[4 * place].insert(10, b'\n'));
+    by_key("two entries are swapped", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
+            let (one, further) = (at.index(lines.len()), 1 + at.index(lines.len() - 1));
+            let other = (one + further) % lines.len();
+            lines.swap(one, other);
+        });
     }),
-    by_key("line ends become CRLF", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| {
+    by_key("two entries become one line", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
+            any(lines, at).pop();
+        });
+    }),
+    by_key("an entry becomes two lines", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
+            let line = any(lines, at);
+            line.insert(at.index(line.len()), b'\n');
+        });
+    }),
+    by_key("line ends become CRLF", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
             lines.iter_mut().for_each(|line| line.insert(line.len() - 1, b'\r'))
         });
     }),
-    by_key("a blank is added behind an entry", |copy, _, place| {
-        copy.edit_lines(&copy.segment(place), |lines| {
-            let end = lines[place].len() - 1;
-            lines[place].insert(end, b' ');
+    by_key("a blank is added behind an entry", |copy, _, at| {
+        copy.edit_lines(&copy.segment(at), |lines| {
+            let line = any(lines, at);
+            line.insert(line.len() - 1, b' ');
         });
     }),
     once(by_key("the first entry is cut off", |copy, _, _| {
         copy.edit_lines(&copy.list("segment", ".jsonl")[0], |lines| drop(lines.remove(0)));
     })),
-    by_key("the tail is cut off, within an entry or between two", |copy, _, place| {
+    by_key("the tail is cut off, within an entry or between two", |copy, _, at| {
         let last = copy.list("segment", ".jsonl").pop().expect("segments");
-        copy.edit(&last, |bytes| bytes.truncate(bytes.len() - [1, 30, 700][place]));
+        copy.edit(&last, |bytes| bytes.truncate(at.index(bytes.len())));
     }),
-    by_key("a segment is hidden", |copy, _, place| {
+    by_key("a segment is hidden", |copy, _, at| {
         let segments = copy.list("segment", ".jsonl");
-        fs::remove_file(&segments[[0, 3, segments.len() - 1][place]]).expect("removed");
+        fs::remove_file(&segments[at.index(segments.len())]).expect("removed");
     }),
-    by_key("a segment is emptied", |copy, _, place| write(&copy.segment(place), b"")),
-    by_key("two segments change names", |copy, _, place| {
-        let (one, two) = (copy.segment(place), copy.segment(place + 1));
-        let bytes = fs::read(&one).expect("readable");
-        fs::copy(&two, &one).expect("copied");
-        write(&two, &bytes);
+    by_key("a segment is emptied", |copy, _, at| write(&copy.segment(at), b"")),
+    by_key("two segments change names", |copy, _, at| {
+        let segments = copy.list("segment", ".jsonl");
+        let at = at.index(segments.len() - 1);
+        let (one, two) = (&segments[at], &segments[at + 1]);
+        let bytes = fs::read(one).expect("readable");
+        fs::copy(two, one).expect("copied");
+        write(two, &bytes);
     }),
-    by_key("a segment of another trail is put in", |copy, other, place| {
-        let to = copy.segment(place);
+    by_key("a segment of another trail is put in", |copy, other, at| {
+        let to = copy.segment(at);
         let from = other.data().join("trail/segment").join(to.file_name().expect("a name"));
         fs::copy(from, to).map(drop).expect("copied");
     }),
-    by_key("a record beside the segments is changed", |copy, _, place| {
-        copy.edit(&copy.list("blob", "")[0], |bytes| flip(bytes, 1 + 977 * place));
+    by_key("a record beside the segments is changed", |copy, _, at| {
+        copy.edit(&copy.list("blob", "")[0], |bytes| flip(bytes, at));
     }),
     once(by_key("a record beside the segments is removed", |copy, _, _| {
         fs::remove_file(&copy.list("blob", "")[0]).expect("removed");
     })),
-    by_key("a byte of a tile is flipped", |copy, _, place| {
+    by_key("a byte of a tile is flipped", |copy, _, at| {
         let tiles = copy.list("tile", "");
-        copy.edit(&tiles[place % tiles.len()], |bytes| flip(bytes, 40 * place));
+        copy.edit(&tiles[at.index(tiles.len())], |bytes| flip(bytes, at));
     }),
-    by_key("a tile is cut", |copy, _, place| {
+    by_key("a tile is cut", |copy, _, at| {
         let tiles = copy.list("tile", "");
-        copy.edit(&tiles[place % tiles.len()], |bytes| bytes.truncate(bytes.len() - 1));
+        copy.edit(&tiles[at.index(tiles.len())], |bytes| bytes.truncate(at.index(bytes.len())));
     }),
-    by_key("a tile is removed", |copy, _, place| {
+    by_key("a tile is removed", |copy, _, at| {
         let tiles = copy.list("tile", "");
-        fs::remove_file(&tiles[place % tiles.len()]).expect("removed");
+        fs::remove_file(&tiles[at.index(tiles.len())]).expect("removed");
     }),
     once(by_key("two tiles are swapped", |copy, _, _| {
         let (one, two) = (copy.path("tile/0/000"), copy.path("tile/0/001"));
@@ -153,22 +166,21 @@ pub(super) const HARM: &[Harm] = &[
         fs::copy(&two, &one).expect("copied");
         write(&two, &bytes);
     })),
-    by_key("an entry and its tile are changed together", |copy, _, place| {
+    by_key("an entry and its tile are changed together", |copy, _, at| {
         let segments = copy.list("segment", ".jsonl");
         copy.edit_lines(&segments[0], |lines| {
-            replace(&mut lines[place], "auth.log", "auth.lag");
-            let leaf = tree::leaf(lines[place].strip_suffix(b"\n").expect("a line"));
-            copy.edit(&copy.path("tile/0/000"), |bytes| bytes[32 * place..][..32].copy_from_slice(leaf.as_bytes()));
+            let at = at.index(lines.len());
+            replace(&mut lines[at], "auth.log", "auth.lag");
+            let leaf = tree::leaf(lines[at].strip_suffix(b"\n").expect("a line"));
+            copy.edit(&copy.path("tile/0/000"), |bytes| bytes[32 * at..][..32].copy_from_slice(leaf.as_bytes()));
         });
     }),
-    by_key("a byte of the checkpoint is flipped", |copy, _, place| {
-        copy.edit(&copy.path("checkpoint"), |bytes| {
-            let near_end = bytes.len() - 20;
-            flip(bytes, [3, 40, near_end][place]);
-        });
+    by_key("a byte of the checkpoint is flipped", |copy, _, at| {
+        copy.edit(&copy.path("checkpoint"), |bytes| flip(bytes, at));
     }),
-    by_key("the size in the checkpoint is edited", |copy, _, place| {
-        copy.edit_text("checkpoint", |text| text.replace("\n700\n", ["\n699\n", "\n701\n", "\n0700\n"][place]));
+    by_key("the size in the checkpoint is edited", |copy, _, at| {
+        let size = format!("\n{}\n", SIZES[at.index(SIZES.len())]);
+        copy.edit_text("checkpoint", |text| text.replace("\n700\n", &size));
     }),
     once(by_key("the root in the checkpoint is edited", |copy, _, _| {
         let root = copy.checkpoint().root.to_base64();
@@ -209,8 +221,8 @@ pub(super) const HARM: &[Harm] = &[
         let now = copy.checkpoint();
         copy.sign(now.size, now.root, &[&copy.trail().retired(), &copy.trail().epoch()]);
     })),
-    by_key("a byte of the records of keys is flipped", |copy, _, place| {
-        copy.edit(&copy.path("keys"), |bytes| flip(bytes, 7 + 277 * place));
+    by_key("a byte of the records of keys is flipped", |copy, _, at| {
+        copy.edit(&copy.path("keys"), |bytes| flip(bytes, at));
     }),
     once(by_key("the records of keys are removed", |copy, _, _| {
         fs::remove_file(copy.path("keys")).expect("removed");
@@ -218,29 +230,29 @@ pub(super) const HARM: &[Harm] = &[
     once(by_key("the record of the replaced key is doubled", |copy, _, _| {
         copy.edit_records("keys", |records| records.push(records[1].clone()));
     })),
-    by_key("a byte of the epochs is flipped", |copy, _, place| {
-        copy.edit(&copy.path("epochs"), |bytes| flip(bytes, 3 + 1_277 * place));
+    by_key("a byte of the epochs is flipped", |copy, _, at| {
+        copy.edit(&copy.path("epochs"), |bytes| flip(bytes, at));
     }),
     once(by_key("the epochs are removed", |copy, _, _| {
         fs::remove_file(copy.path("epochs")).expect("removed");
     })),
-    by_key("an epoch is left out", |copy, _, place| {
-        copy.edit_records("epochs", |records| drop(records.remove(place)));
+    by_key("an epoch is left out", |copy, _, at| {
+        copy.edit_records("epochs", |records| drop(records.remove(at.index(records.len()))));
     }),
-    by_key("two epochs are swapped", |copy, _, place| {
-        copy.edit_records("epochs", |records| records.swap(place, place + 1));
+    by_key("two epochs are swapped", |copy, _, at| {
+        copy.edit_records("epochs", |records| {
+            let one = at.index(records.len() - 1);
+            records.swap(one, one + 1);
+        });
     }),
-    by_key("the last closings are cut off", |copy, _, place| {
-        copy.edit_records("epochs", |records| records.truncate(records.len() - 1 - place));
+    by_key("the last closings are cut off", |copy, _, at| {
+        copy.edit_records("epochs", |records| records.truncate(at.index(records.len())));
     }),
     once(by_key("the epochs are those of another trail", |copy, other, _| {
         fs::copy(other.data().join("trail/epochs"), copy.path("epochs")).map(drop).expect("copied");
     })),
-    by_key("a byte of the file origin is flipped", |copy, _, place| {
-        copy.edit(&copy.path("origin"), |bytes| {
-            let near_end = bytes.len() - 20;
-            flip(bytes, [3, 45, near_end][place]);
-        });
+    by_key("a byte of the file origin is flipped", |copy, _, at| {
+        copy.edit(&copy.path("origin"), |bytes| flip(bytes, at));
     }),
     once(by_key("the file origin is that of another trail", |copy, other, _| {
         fs::copy(other.data().join("trail/origin"), copy.path("origin")).map(drop).expect("copied");
@@ -248,20 +260,21 @@ pub(super) const HARM: &[Harm] = &[
     once(by_key("the file origin is removed", |copy, _, _| {
         fs::remove_file(copy.path("origin")).expect("removed");
     })),
-    sealed(by_key("a byte of a sealed segment is flipped", |copy, _, place| {
+    sealed(by_key("a byte of a sealed segment is flipped", |copy, _, at| {
         let segments = copy.list("segment", ".zst");
-        copy.edit(&segments[place], |bytes| flip(bytes, 100 + 131 * place));
+        copy.edit(&segments[at.index(segments.len())], |bytes| flip(bytes, at));
     })),
-    sealed(by_key("a sealed segment is cut", |copy, _, place| {
+    sealed(by_key("a sealed segment is cut", |copy, _, at| {
         let segments = copy.list("segment", ".zst");
-        copy.edit(&segments[place], |bytes| bytes.truncate(bytes.len() / 2));
+        copy.edit(&segments[at.index(segments.len())], |bytes| bytes.truncate(at.index(bytes.len())));
     })),
-    sealed(by_key("a sealed segment is hidden", |copy, _, place| {
-        fs::remove_file(&copy.list("segment", ".zst")[place]).expect("removed");
-    })),
-    sealed(by_key("segments are hidden as if they had been pruned", |copy, _, place| {
+    sealed(by_key("a sealed segment is hidden", |copy, _, at| {
         let segments = copy.list("segment", ".zst");
-        segments.iter().take(place + 1).for_each(|path| fs::remove_file(path).expect("removed"));
+        fs::remove_file(&segments[at.index(segments.len())]).expect("removed");
+    })),
+    sealed(by_key("segments are hidden as if they had been pruned", |copy, _, at| {
+        let segments = copy.list("segment", ".zst");
+        segments.iter().take(1 + at.index(segments.len() - 1)).for_each(|path| fs::remove_file(path).expect("removed"));
         let left = copy.list("segment", ".zst").remove(0);
         let first: u64 = left.file_name().and_then(|n| n.to_str()?.split('.').next()?.parse().ok()).expect("a number");
         write(&copy.path("pruned"), format!("{first} {}\n", first + 1).as_bytes());
@@ -272,9 +285,12 @@ pub(super) const HARM: &[Harm] = &[
             fs::remove_file(&copy.list("segment", ".zst")[0]).expect("removed");
         })
     }),
-    not_in_go(once(by_key("an event is added twice and sealed with the current key", |copy, _, _| {
-        copy.seal_again(|lines| lines.push(lines[17].clone()));
-    }))),
+    not_in_go(by_key("an event is added twice and sealed with the current key", |copy, _, at| {
+        copy.seal_again(|lines| {
+            let again = any(lines, at).clone();
+            lines.push(again);
+        });
+    })),
     by_anchor("the tail is cut back to an earlier checkpoint, with its tiles and keys", |copy_of, _, _| {
         let old = copy_of.trail().old().join("trail");
         let mut left = OLD_SIZE;
@@ -297,25 +313,34 @@ pub(super) const HARM: &[Harm] = &[
         fs::remove_dir_all(copy_of.data()).expect("removed");
         copy(&copy_of.trail().old(), &copy_of.data());
     })),
-    by_anchor("an entry of the open epoch is changed and all sealed with the current keys", |copy, _, place| {
-        copy.seal_again(|lines| replace(&mut lines[699 - place], "auth.log", "auth.lag"));
+    by_anchor("an entry of the open epoch is changed and all sealed with the current keys", |copy, _, at| {
+        let closed = copy.closed();
+        copy.seal_again(|lines| replace(any(&mut lines[closed..], at), "auth.log", "auth.lag"));
     }),
-    by_epoch("an old entry is changed and all sealed with the current keys", |copy, _, place| {
-        copy.seal_again(|lines| replace(&mut lines[100 * place], "auth.log", "auth.lag"));
+    by_epoch("an old entry is changed and all sealed with the current keys", |copy, _, at| {
+        let closed = copy.closed();
+        copy.seal_again(|lines| replace(any(&mut lines[..closed], at), "auth.log", "auth.lag"));
     }),
-    by_epoch("old entries are left out and all sealed with the current keys", |copy, _, place| {
-        copy.seal_again(|lines| drop(lines.drain(50 * place..50 * place + 9)));
-    }),
-    once(by_epoch("the ids of two old entries are exchanged and all is sealed with the current keys", |copy, _, _| {
+    by_epoch("old entries are left out and all sealed with the current keys", |copy, _, at| {
+        let closed = copy.closed();
         copy.seal_again(|lines| {
-            // Who did what stays; which record says so is exchanged.
-            let [one, two] = [10, 11].map(|at: usize| lines[at][13..39].to_vec());
-            lines[10][13..39].copy_from_slice(&two);
-            lines[11][13..39].copy_from_slice(&one);
+            let from = at.index(closed);
+            let to = from + 1 + at.index((lines.len() - from).min(50));
+            drop(lines.drain(from..to));
         });
-    })),
-    by_epoch("closings are cut off, an old entry is changed and all sealed with the current keys", |copy, _, place| {
-        copy.edit_records("epochs", |records| records.truncate(3 - place));
+    }),
+    by_epoch("the ids of two old entries are exchanged and all is sealed with the current keys", |copy, _, at| {
+        let closed = copy.closed();
+        copy.seal_again(|lines| {
+            let at = at.index(closed);
+            // Who did what stays; which record says so is exchanged.
+            let [one, two] = [at, at + 1].map(|at: usize| lines[at][13..39].to_vec());
+            lines[at][13..39].copy_from_slice(&two);
+            lines[at + 1][13..39].copy_from_slice(&one);
+        });
+    }),
+    by_epoch("closings are cut off, an old entry is changed and all sealed with the current keys", |copy, _, at| {
+        copy.edit_records("epochs", |records| records.truncate(1 + at.index(3)));
         copy.seal_again(|lines| replace(&mut lines[600], "auth.log", "auth.lag"));
     }),
     once(by_epoch("the epochs are made anew by the holder of the current keys", |copy, _, _| {
@@ -334,9 +359,19 @@ pub(super) const HARM: &[Harm] = &[
     })),
 ];
 
-fn flip(bytes: &mut [u8], at: usize) {
-    let at = at % bytes.len();
-    bytes[at] ^= 1;
+/// What a checkpoint of 700 entries may be made to say.
+const SIZES: &[&str] =
+    &["699", "701", "0700", "400", "70", "7000", "-700", "+700", " 700", "700 ", "", "18446744073709551616"];
+
+/// One bit of one byte.
+fn flip(bytes: &mut [u8], at: &mut Random) {
+    let byte = at.index(bytes.len());
+    bytes[byte] ^= 1 << at.index(8);
+}
+
+fn any<'l>(lines: &'l mut [Vec<u8>], at: &mut Random) -> &'l mut Vec<u8> {
+    let line = at.index(lines.len());
+    &mut lines[line]
 }
 
 /// The first occurrence.

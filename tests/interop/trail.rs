@@ -14,6 +14,8 @@ use whodid::trail::notes;
 use whodid::trail::tile::{self, Edge};
 use whodid::trail::{Keep, Line, Open, Opened, Reader, Sealer, TrailError, Writer, tree};
 
+use crate::random::Random;
+
 /// Entries in all, and when an anchor was kept for the first time.
 pub(super) const SIZE: usize = 700;
 pub(super) const OLD_SIZE: usize = 400;
@@ -41,11 +43,11 @@ pub(super) struct Copied<'t> {
     trail: &'t Trail,
 }
 
-fn now() -> Stamp {
+pub(super) fn now() -> Stamp {
     Stamp::from_unix(1_795_176_000, 0)
 }
 
-fn line(host: &str, n: u64) -> Line {
+pub(super) fn line(host: &str, n: u64) -> Line {
     let lineage = Lineage::new(host, Family::Auth, b"head");
     let raw = match n {
         LONG => "long ".repeat(20_000),
@@ -69,7 +71,7 @@ fn line(host: &str, n: u64) -> Line {
 
 impl Trail {
     pub(super) fn new(host: &'static str) -> Self {
-        let this = Self { folder: tempfile::tempdir().expect("a folder"), host };
+        let this = Self { folder: quick_folder(), host };
         this.fill(0, OLD_SIZE);
         copy(&this.data(), &this.path("old"));
         fs::copy(this.data().join("trail/checkpoint"), this.old_anchor()).expect("copied");
@@ -182,7 +184,7 @@ impl Trail {
 
 impl<'t> Copied<'t> {
     pub(super) fn of(trail: &'t Trail, form: Form) -> Self {
-        let this = Self { folder: tempfile::tempdir().expect("a folder"), trail };
+        let this = Self { folder: quick_folder(), trail };
         let from = match form {
             Form::Plain => "data",
             Form::Sealed => "sealed",
@@ -220,9 +222,9 @@ impl<'t> Copied<'t> {
     }
 
     /// A plain segment that is neither the first nor the last.
-    pub(super) fn segment(&self, place: usize) -> PathBuf {
+    pub(super) fn segment(&self, at: &mut Random) -> PathBuf {
         let segments = self.list("segment", ".jsonl");
-        segments[1 + place % (segments.len() - 2)].clone()
+        segments[1 + at.index(segments.len() - 2)].clone()
     }
 
     pub(super) fn edit(&self, path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
@@ -286,10 +288,24 @@ impl<'t> Copied<'t> {
         });
     }
 
+    /// Entries of epochs that are closed.
+    pub(super) fn closed(&self) -> usize {
+        let bytes = fs::read(self.path("epochs")).expect("epochs");
+        let (_, last) = notes::read(&bytes).last().expect("a record");
+        let (_, record) = last.expect("a record");
+        record.text().lines().nth(3).and_then(|size| size.parse().ok()).expect("a size")
+    }
+
     pub(super) fn checkpoint(&self) -> Checkpoint {
         let bytes = fs::read(self.path("checkpoint")).expect("readable");
         Checkpoint::parse_note(&bytes).expect("a checkpoint").0
     }
+}
+
+/// In memory where there is such a folder: campaigns write thousands of files a second.
+pub(super) fn quick_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
 }
 
 pub(super) fn write(path: &Path, bytes: &[u8]) {
