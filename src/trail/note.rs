@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::agent::{Agent, AgentError};
+use super::tree::unbase64;
 
 /// A text with its signatures, none of them checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,8 +199,7 @@ impl Signature {
     pub fn parse(line: &str) -> Result<Self, NoteError> {
         let malformed = || NoteError::Malformed("a signature line is not `— <name> <base64>`");
         let (name, base64) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or_else(malformed)?;
-        // Strict: padding must be there and unused bits must be zero.
-        let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| malformed())?;
+        let bytes = unbase64(base64.as_bytes()).ok_or_else(malformed)?;
         match bytes.split_first_chunk::<4>() {
             Some((key_id, rest)) if !rest.is_empty() && is_key_name(name) => {
                 Ok(Self { name: name.to_owned(), key_id: *key_id, bytes: rest.to_vec() })
@@ -340,7 +340,7 @@ fn check_text(text: &str) -> Result<(), NoteError> {
 
 /// The key of this type in the last part of its text form.
 pub(super) fn key_bytes(base64: &str, kind: u8) -> Result<Zeroizing<[u8; 32]>, NoteError> {
-    let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| NoteError::BadKey("it is not base64"))?;
+    let bytes = unbase64(base64.as_bytes()).ok_or(NoteError::BadKey("it is not base64"))?;
     match Zeroizing::new(bytes).split_first() {
         Some((found, key)) if *found == kind => {
             key.try_into().map(Zeroizing::new).map_err(|_| NoteError::BadKey("it has not 32 bytes"))
@@ -366,6 +366,28 @@ mod tests {
 
     fn signed() -> Note {
         Note::sign("one\ntwo\n".to_owned(), &key()).expect("a good text")
+    }
+
+    /// Found by the fuzz target `note`: the decoder takes padded pieces in a row for one.
+    #[test]
+    fn a_signature_in_two_pieces_of_base64_is_refused() {
+        let note = signed().to_string();
+        let (head, base64) = note.trim_end().rsplit_once(' ').expect("a signature line");
+        let bytes = BASE64.decode(base64.as_bytes()).expect("base64");
+        for cut in 1..bytes.len() {
+            let (one, two) = bytes.split_at(cut);
+            let other = format!("{head} {}{}\n", BASE64.encode(one), BASE64.encode(two));
+            assert_eq!(Note::parse(other.as_bytes()).is_ok(), other == note, "{cut}");
+        }
+        let key = key().verifier().to_string();
+        let parts: Vec<&str> = key.splitn(3, '+').collect();
+        let bytes = BASE64.decode(parts[2].as_bytes()).expect("base64");
+        let pieces = [&bytes[..10], &bytes[10..]].map(|piece| BASE64.encode(piece)).concat();
+        assert!(VerifierKey::parse(&format!("{}+{}+{pieces}", parts[0], parts[1])).is_err());
+        let hash = crate::trail::tree::empty().to_base64();
+        let bytes = BASE64.decode(hash.as_bytes()).expect("base64");
+        let pieces = [&bytes[..1], &bytes[1..]].map(|piece| BASE64.encode(piece)).concat();
+        assert_eq!(crate::trail::tree::Hash::from_base64(pieces.as_bytes()), None);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Hash {
     }
 
     pub fn from_base64(text: &[u8]) -> Option<Self> {
-        Self::from_slice(&BASE64.decode(text).ok()?)
+        Self::from_slice(&unbase64(text)?)
     }
 
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
@@ -52,6 +52,14 @@ impl Hash {
     pub fn to_base64(self) -> String {
         BASE64.encode(&self.0)
     }
+}
+
+/// Bytes from base64 in its one form. The decoder takes several padded pieces in a row for one, which would
+/// let a text be written in many ways. Unused bits that are set it refuses by itself.
+pub(super) fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let is_one = !text[..text.len() - padding].contains(&b'=');
+    BASE64.decode(text).ok().filter(|_| is_one)
 }
 
 /// Lower-case hex.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use data_encoding::BASE64;
 use whodid::trail::note::SignerKey;
 use whodid::trail::succession::{Kind, Record};
 use whodid::trail::tree;
@@ -196,6 +197,9 @@ pub(super) const HARM: &[Harm] = &[
     not_in_go(once(by_key("the signature is in base64 of another form", |copy, _, _| {
         copy.edit_text("checkpoint", loosen);
     }))),
+    by_key("the signature is in base64 of two pieces", |copy, _, at| {
+        copy.edit_text("checkpoint", |text| in_pieces(text, at));
+    }),
     once(by_key("the checkpoint is removed", |copy, _, _| {
         fs::remove_file(copy.path("checkpoint")).expect("removed");
     })),
@@ -387,4 +391,13 @@ fn loosen(note: &str) -> String {
     let (head, last) = head.split_at(head.len() - 1);
     let other = char::from(last.as_bytes()[0] + 1);
     format!("{head}{other}{padding}")
+}
+
+/// Padding after any of its bytes; some decoders read on behind it.
+fn in_pieces(note: &str, at: &mut Random) -> String {
+    let (head, base64) = note.trim_end().rsplit_once(' ').expect("a signature line");
+    let bytes = BASE64.decode(base64.as_bytes()).expect("base64");
+    let cut = 3 * at.index(bytes.len() / 3) + 1 + at.index(2);
+    let (one, two) = bytes.split_at(cut);
+    format!("{head} {}{}\n", BASE64.encode(one), BASE64.encode(two))
 }
