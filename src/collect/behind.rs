@@ -105,7 +105,7 @@ pub(super) struct Found {
     /// The oldest first.
     pub(super) files: Vec<Before>,
     /// Streams that somebody has open and nobody goes on with.
-    pub(super) settled: Vec<StreamId>,
+    pub(super) settled: Vec<(StreamId, FileId)>,
     /// The log was emptied of this stream, and no copy of it is there.
     pub(super) without_copy: Option<StreamId>,
 }
@@ -116,7 +116,7 @@ struct Walk {
     /// How many files came before the present one.
     passed: u32,
     take: Vec<Before>,
-    settled: Vec<StreamId>,
+    settled: Vec<(StreamId, FileId)>,
     /// Something on the way was known.
     met: bool,
     /// Files that were known to their end.
@@ -302,7 +302,7 @@ impl Behind {
             Ok(Identified::TooShort) if content.print.size == 0 || content.packed => {}
             Ok(Identified::TooShort) => walk.take(path, content),
             Ok(Identified::Busy(id)) => {
-                walk.settled.extend(id.filter(|_| walk.passed >= LAGGING));
+                walk.settled.extend(id.filter(|_| walk.passed >= LAGGING).map(|id| (id, content.print.id)));
                 walk.meet(1);
             }
             Ok(Identified::Copy(id)) => {

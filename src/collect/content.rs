@@ -108,6 +108,13 @@ impl Content {
         Ok(Self { file, print: Print::of(&metadata), packed, members, limit })
     }
 
+    /// Whether a packer has filled it since it was opened: then it is to be opened again.
+    pub(super) fn is_packed_by_now(&self) -> bool {
+        let mut magic = [0; 6];
+        let read = read_at_least(&self.file, &mut magic).unwrap_or(0);
+        !self.packed && Packing::of(magic.get(..read).unwrap_or_default()).is_some()
+    }
+
     /// The content as it is now.
     pub(super) fn look(&self) -> io::Result<Print> {
         Ok(Print::of(&self.file.metadata()?))

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::content::{Content, READ_BYTES};
+use super::packing::Packing;
 use super::positions::{Position, StreamId};
 use super::registry::{Claim, Registry};
 use super::setting::Setting;
@@ -111,7 +112,10 @@ pub(super) fn identify(
 
 /// The first complete line without its end, or the first utmp record.
 fn head(content: &Content, family: Family, growth: Growth) -> io::Result<Option<Vec<u8>>> {
-    Ok(head_in(&read_up_to(content, BLANK_BYTES + HEAD_BYTES)?, family, growth))
+    let bytes = read_up_to(content, BLANK_BYTES + HEAD_BYTES)?;
+    // It was empty when it was opened, and a packer has begun to fill it since.
+    let is_packed_by_now = !content.packed && Packing::of(&bytes).is_some();
+    Ok(if is_packed_by_now { None } else { head_in(&bytes, family, growth) })
 }
 
 /// The beginning of a content, if it is still that of the stream: the file may have been emptied since it was

@@ -73,7 +73,10 @@ pub(super) fn read(
 /// Whether a file may become longer: one that rotation left there does not, but a packed one beside which the
 /// unpacked one still lies is being written.
 pub(super) fn growth(path: &Path, packed: bool) -> Growth {
-    let whole = if packed { unpacked(path).is_none_or(|plain| !plain.exists()) } else { is_rotated_name(path) };
+    let whole = match unpacked(path) {
+        Some(plain) => !plain.exists(),
+        None => packed || is_rotated_name(path),
+    };
     if whole { Growth::IsWhole } else { Growth::MayGrow }
 }
 

@@ -117,6 +117,7 @@ impl Tail<'_> {
         let listed: HashSet<_> = found.iter().map(|file| file.print.id).collect();
         self.done.retain(|id, _| listed.contains(id));
         self.settling.retain(|id, _| listed.contains(id));
+        self.readers.retain(|reader| reader.stream.is_some() || !reader.content.is_packed_by_now());
         for reader in &mut self.readers {
             let file = found.iter().find(|file| file.print.id == reader.content.print.id);
             if reader.here && file.is_none() {

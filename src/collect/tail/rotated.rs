@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::behind::{Before, Behind, Here, Left};
-use super::super::content::Unreadable;
+use super::super::content::{FileId, Unreadable};
 use super::super::flow::Flow;
 use super::super::identify::{Growth, identify};
 use super::super::once::Pass;
@@ -49,8 +49,8 @@ impl Tail<'_> {
         if let (Some(here), Some(stream)) = (here, found.without_copy) {
             self.emptied(stream, path, here)?;
         }
-        for stream in found.settled {
-            self.settle(stream, stop)?;
+        for (stream, file) in found.settled {
+            self.settle(stream, file, stop)?;
         }
         for file in found.files {
             let ended = self.read_before(file, stop)?;
@@ -79,8 +79,12 @@ impl Tail<'_> {
     }
 
     /// The writer of a stream that is open here went on with another file, and another one after that.
-    fn settle(&mut self, stream: StreamId, stop: &Stop) -> Result<(), Closed> {
-        let of_stream = |r: &&mut Reader| r.stream.as_ref().is_some_and(|live| live.flow.id() == stream);
+    fn settle(&mut self, stream: StreamId, file: FileId, stop: &Stop) -> Result<(), Closed> {
+        // A copy of it that ends anywhere may be what is read: it gives way when it has no more to give.
+        let of_stream = |r: &&mut Reader| {
+            let is_left = !r.stands() || r.content.print.id == file;
+            is_left && r.stream.as_ref().is_some_and(|live| live.flow.id() == stream)
+        };
         let Some(reader) = self.readers.iter_mut().find(of_stream) else { return Ok(()) };
         match reader.pump(self.outlet, u64::MAX, stop) {
             Met::Closed(closed) => Err(closed),
