@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::event::own::action;
 use crate::trail::{self, Adopt, Adopted, HOLD_REASON_BYTES_MAX, TrailError, Writer};
 
+use super::door::Caller;
 use super::hold::append;
 use super::opening;
 
@@ -23,8 +24,7 @@ pub fn adopt(config: &Config, reason: &str, without_old_key: bool) -> anyhow::Re
     };
     let mut said = opening::untold(&opened, config.clock.now());
     for event in said.iter_mut().filter(|event| event.what.action == action::ADOPTED) {
-        event.place.pid = Some(std::process::id());
-        event.who.id = Some(rustix::process::getuid().as_raw().to_string());
+        Caller::this().enter(event);
     }
     append(&mut writer, said)?;
     Ok(adopted)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data>/socket    stream, 0600
-//! request          one line of JSON, answered by one line: {"done":true} or {"error":"…"}
+//! request          one line of JSON, answered by one line: {"done":…} or {"error":"…"}
 //! ```
 //!
 //! Only the user that runs the writer, and root, are heard. Who asked is what the kernel says of the other
@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::WeakSender;
@@ -26,15 +28,18 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::clock::Clock;
+use crate::event::Event;
 
 use super::hold::Switch;
 use super::order::Order;
+use super::rotate;
 
 /// What can be asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Request {
     Hold { on: bool, reason: String },
+    RotateKey,
 }
 
 /// Who asked.
@@ -44,10 +49,23 @@ pub(super) struct Caller {
     pub(super) pid: Option<u32>,
 }
 
+impl Caller {
+    /// This process, for what it does itself.
+    pub(super) fn this() -> Self {
+        Self { uid: rustix::process::getuid().as_raw(), pid: Some(std::process::id()) }
+    }
+
+    /// Writes into an event who it was.
+    pub(super) fn enter(self, event: &mut Event) {
+        event.who.id = Some(self.uid.to_string());
+        event.place.pid = self.pid;
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
-    Done(bool),
+    Done(Json),
     Error(String),
 }
 
@@ -154,6 +172,7 @@ impl Attendant {
             Request::Hold { on, reason } => {
                 Switch::new(on, &reason).map(|switch| switch.order(&self.origin, caller, now))
             }
+            Request::RotateKey => Ok(rotate::order(&self.origin, caller, now)),
         };
         let (order, done) = match asked {
             Ok(order) => order,
@@ -164,7 +183,7 @@ impl Attendant {
             done.await.ok()
         };
         match timeout(ANSWER_TIME, answer).await {
-            Ok(Some(Ok(()))) => Answer::Done(true),
+            Ok(Some(Ok(answer))) => Answer::Done(answer),
             Ok(Some(Err(error))) => Answer::Error(error.to_string()),
             Ok(None) => Answer::Error("the writer has stopped".to_owned()),
             Err(_) => {
@@ -183,12 +202,12 @@ fn heard(stream: &UnixStream) -> Option<Caller> {
 }
 
 /// Asks the writer of a folder; none if there is none that listens.
-pub(super) fn ask(data: &Path, request: &Request) -> Option<anyhow::Result<()>> {
+pub(super) fn ask<T: DeserializeOwned>(data: &Path, request: &Request) -> Option<anyhow::Result<T>> {
     let stream = Blocking::connect(data.join(FILE_NAME)).ok()?;
     Some(exchange(stream, request))
 }
 
-fn exchange(mut stream: Blocking, request: &Request) -> anyhow::Result<()> {
+fn exchange<T: DeserializeOwned>(mut stream: Blocking, request: &Request) -> anyhow::Result<T> {
     stream.set_read_timeout(Some(ANSWER_TIME + REQUEST_TIME))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
@@ -196,7 +215,7 @@ fn exchange(mut stream: Blocking, request: &Request) -> anyhow::Result<()> {
     let mut answer = String::new();
     BufReader::new(stream.take(REQUEST_BYTES_MAX)).read_line(&mut answer)?;
     match serde_json::from_str(&answer) {
-        Ok(Answer::Done(_)) => Ok(()),
+        Ok(Answer::Done(answer)) => Ok(serde_json::from_value(answer)?),
         Ok(Answer::Error(error)) => Err(anyhow::anyhow!(error)),
         Err(_) => Err(anyhow::anyhow!("the writer ended before it answered: `whodid trail stat` says how things are")),
     }

@@ -1,7 +1,7 @@
 //! Switching the legal hold: by the writer that runs, else by one for this event alone.
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::config::Config;
 use crate::event::own::{self, action};
@@ -33,9 +33,8 @@ pub fn hold(config: &Config, is_on: bool, reason: &str) -> anyhow::Result<()> {
         opened => opened?,
     };
     ensure!(!opened.is_new, "nothing was collected there yet: there is nothing to hold");
-    let caller = Caller { uid: rustix::process::getuid().as_raw(), pid: Some(std::process::id()) };
     let untold = opening::untold(&opened, now).into_iter();
-    let events = untold.chain([switch.said(&opened.origin, caller, now)]).collect();
+    let events = untold.chain([switch.said(&opened.origin, Caller::this(), now)]).collect();
     switch.before(&mut writer)?;
     append(&mut writer, events)?;
     switch.after(&mut writer)?;
@@ -54,7 +53,7 @@ impl Switch {
         let said = self.said(origin, caller, now);
         let (is_on, reason) = (self.is_on, self.reason.clone());
         Order::new(
-            move |trail| self.before(trail).map(|()| vec![said]),
+            move |trail| self.before(trail).map(|()| (vec![said], Json::Null)),
             move |trail| Self { is_on, reason }.after(trail),
         )
     }
@@ -72,8 +71,7 @@ impl Switch {
     fn said(&self, origin: &str, caller: Caller, now: Stamp) -> Event {
         let facts = [("hold", json!(if self.is_on { "on" } else { "off" })), ("reason", json!(self.reason))];
         let mut said = own::with_detail(action::HOLD, origin, now, facts);
-        said.place.pid = caller.pid;
-        said.who.id = Some(caller.uid.to_string());
+        caller.enter(&mut said);
         said
     }
 }

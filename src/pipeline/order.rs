@@ -1,18 +1,22 @@
 //! What the writer is asked for besides collected events: own events, and work on the trail around them.
 
+use serde_json::Value as Json;
 use tokio::sync::oneshot;
 
 use crate::event::Event;
 use crate::trail::{TrailError, Writer};
 
+/// What work has to tell the trail, and whoever asked for it.
+pub(super) type Told = (Vec<Event>, Json);
+
 /// Before the events, of which it may make more. An error is answered, and nothing is written.
-type First = Box<dyn FnOnce(&mut Writer) -> Result<Vec<Event>, TrailError> + Send>;
+type First = Box<dyn FnOnce(&mut Writer) -> Result<Told, TrailError> + Send>;
 
 /// After they are durable.
 type Then = Box<dyn FnOnce(&mut Writer) -> Result<(), TrailError> + Send>;
 
-type Answer = oneshot::Sender<Result<(), TrailError>>;
-pub(super) type Done = oneshot::Receiver<Result<(), TrailError>>;
+type Answer = oneshot::Sender<Result<Json, TrailError>>;
+pub(super) type Done = oneshot::Receiver<Result<Json, TrailError>>;
 
 pub(super) struct Order {
     pub(super) events: Vec<Event>,
@@ -23,6 +27,7 @@ pub(super) struct Order {
 /// An order whose events are on their way.
 pub(super) struct Waiting {
     then: Option<Then>,
+    answer: Json,
     done: Answer,
 }
 
@@ -35,7 +40,7 @@ impl Order {
 
     /// Work that has to be told.
     pub(super) fn new(
-        first: impl FnOnce(&mut Writer) -> Result<Vec<Event>, TrailError> + Send + 'static,
+        first: impl FnOnce(&mut Writer) -> Result<Told, TrailError> + Send + 'static,
         then: impl FnOnce(&mut Writer) -> Result<(), TrailError> + Send + 'static,
     ) -> (Self, Done) {
         let (order, done) = Self::of(Vec::new());
@@ -45,14 +50,16 @@ impl Order {
     /// The events to write; none if that is the end of it.
     pub(super) fn begin(self, trail: &mut Writer) -> Option<(Vec<Event>, Waiting)> {
         let Self { mut events, work, done } = self;
-        let Some((first, then)) = work else { return Some((events, Waiting { then: None, done })) };
+        let Some((first, then)) = work else {
+            return Some((events, Waiting { then: None, answer: Json::Null, done }));
+        };
         match first(trail) {
-            Ok(more) => {
+            Ok((more, answer)) => {
                 events.extend(more);
-                Some((events, Waiting { then: Some(then), done }))
+                Some((events, Waiting { then: Some(then), answer, done }))
             }
             Err(error) => {
-                done.send(Err(error)).unwrap_or_default();
+                drop(done.send(Err(error)));
                 None
             }
         }
@@ -62,8 +69,8 @@ impl Order {
 impl Waiting {
     /// The events are durable.
     pub(super) fn end(self, trail: &mut Writer) {
-        let answer = self.then.map_or(Ok(()), |then| then(trail));
+        let then = self.then.map_or(Ok(()), |then| then(trail));
         // Whoever asked may have been stopped meanwhile.
-        self.done.send(answer).unwrap_or_default();
+        drop(self.done.send(then.map(|()| self.answer)));
     }
 }

@@ -1,25 +1,49 @@
-//! Replacing the key of the log: a writer for that alone.
+//! Replacing the key of the log: by the writer that runs, else by one for this alone.
 
 use anyhow::ensure;
+use serde_json::json;
 
 use crate::config::Config;
-use crate::trail::{Reader, Rotated, Writer};
+use crate::event::{Event, Stamp};
+use crate::trail::{Reader, Rotated, TrailError, Writer};
 
+use super::door::{self, Caller, Request};
 use super::hold::append;
 use super::opening;
+use super::order::{Done, Order};
 
-/// Replaces the key of the log and records it. Not while another writer works there.
+/// Replaces the key of the log and records it.
 pub fn rotate_key(config: &Config) -> anyhow::Result<Rotated> {
     let now = config.clock.now();
     // Nothing is made where nothing was collected.
     Reader::open(&config.data)?;
-    let (mut writer, opened) = Writer::open(opening::how(config, "whodid trail rotate-key"))?;
+    let (mut writer, opened) = match Writer::open(opening::how(config, "whodid trail rotate-key")) {
+        Err(held @ TrailError::Held { .. }) => {
+            return door::ask(&config.data, &Request::RotateKey).unwrap_or(Err(held.into()));
+        }
+        opened => opened?,
+    };
     ensure!(!opened.is_new, "nothing was collected there yet: there is nothing that the key has signed");
     append(&mut writer, opening::untold(&opened, now))?;
     let rotated = writer.rotate_key()?;
-    let mut said = opening::rotated(&rotated, &opened.origin, now);
-    said.place.pid = Some(std::process::id());
-    said.who.id = Some(rustix::process::getuid().as_raw().to_string());
-    append(&mut writer, vec![said])?;
+    append(&mut writer, vec![said(&rotated, &opened.origin, Caller::this(), now)])?;
     Ok(rotated)
+}
+
+/// For the writer that runs; the answer is the [`Rotated`].
+pub(super) fn order(origin: &str, caller: Caller, now: Stamp) -> (Order, Done) {
+    let origin = origin.to_owned();
+    Order::new(
+        move |trail| {
+            let rotated = trail.rotate_key()?;
+            Ok((vec![said(&rotated, &origin, caller, now)], json!(rotated)))
+        },
+        |_| Ok(()),
+    )
+}
+
+fn said(rotated: &Rotated, origin: &str, caller: Caller, now: Stamp) -> Event {
+    let mut said = opening::rotated(rotated, origin, now);
+    caller.enter(&mut said);
+    said
 }

@@ -5,6 +5,8 @@
 //! its name. The caller records `trail.key_rotated` and signs; then `.vkey` names the new key. After a kill
 //! the next opening ends what was begun, and says in [`Opened::rotated`](super::Opened) if nothing tells of it yet.
 
+use serde::{Deserialize, Serialize};
+
 use super::note::VerifierKey;
 use super::origin::Origin;
 use super::secret::random_key;
@@ -12,7 +14,7 @@ use super::succession::{Chain, Record};
 use super::{TrailError, Writer};
 
 /// One key followed another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotated {
     pub number: u64,
     /// Entries that were signed then.

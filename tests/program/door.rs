@@ -33,6 +33,11 @@ fn a_hold_is_switched_while_the_writer_runs() {
     place.run(&["trail", "hold", "off", "case 7 is closed"]).code(0).err_holds("the hold is off");
     assert!(!place.path("data/trail/hold").exists());
 
+    let key = place.run(&["trail", "rotate-key"]);
+    key.code(0).err_holds("key 1 signs from entry");
+    let vkey = place.run(&["trail", "init"]);
+    vkey.code(0).out_holds(key.out_of().trim());
+
     for bad in ["{}\n", "\u{1b}[2J\n", "{\"do\":\"prune\"}\n", "{\"do\":\"hold\",\"on\":true}\n"] {
         let answer = ask(&socket, bad.as_bytes());
         assert!(answer.starts_with(r#"{"error":"that is no request"#) && !answer.contains('\u{1b}'), "{answer}");

@@ -10,7 +10,8 @@ use crate::pipeline;
 /// Replace the key that signs: the old one signs the new one and is destroyed
 ///
 /// Whoever has the old public key can go on with it: `trail verify` follows the keys from any one of them.
-/// The trail records it (`trail.key_rotated`). Not while `whodid run` works there: stop it, rotate, start it.
+/// The trail records it (`trail.key_rotated`). While `whodid run` works there it does this itself, if asked by
+/// the user that runs it, or by root.
 #[derive(Debug, clap::Args)]
 pub(super) struct RotateKey {}
 

@@ -45,7 +45,7 @@ fn writer(trail: &Shared) -> (mpsc::Sender<Order>, JoinHandle<()>) {
     let writing = tokio::spawn(async move {
         while let Some(order) = orders.recv().await {
             trail.trail().events.extend(order.events);
-            order.done.send(Ok(())).expect("somebody waits");
+            order.done.send(Ok(serde_json::Value::Null)).expect("somebody waits");
         }
     });
     (tx, writing)
