@@ -213,7 +213,7 @@ fn a_clone_that_goes_on_shows_against_what_the_other_one_signed() {
     place.copy("data", "clone");
     place.write("log/auth.log", lines(0..65).as_bytes());
     place.run(&["run", "--once"]).code(0);
-    place.write("log/auth.log", (lines(0..60) + &lines(90..99)).as_bytes());
+    place.write("log/auth.log", (lines(0..60) + &lines(90..92)).as_bytes());
     let mut clone = super::program();
     clone.current_dir(place.path("")).arg("--config").arg(place.path("clone.toml")).args(["run", "--once"]);
     Said::from(clone.output().expect("it runs")).code(0);

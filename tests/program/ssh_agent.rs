@@ -125,7 +125,7 @@ fn an_agent_that_goes_and_comes_back_holds_up_nothing() {
     let (place, agent) = with_agent();
     place.log(0..1);
     let writer = place.start(&["run"]);
-    until("it is well", || place.holds("u0") && place.status().contains("\"ok\""));
+    until("it is well", || place.status().contains("\"ok\"") && place.holds("u0"));
     until("it is signed", || place.signed() > 0);
     agent.stop();
 
