@@ -80,7 +80,9 @@ fn hostile_answers_are_refused() {
     assert_eq!(what(&[IDENTITIES_ANSWER, 0, 0, 0, 0]), "it is no answer to the request for a signature");
     for cut in 1..good.len() {
         assert!(signature(&good[..cut]).is_err(), "{cut}");
-        assert!(signature(&[&good[..cut], &[0xff; 4]].concat()).is_err(), "{cut}");
+        // With just four bytes less, these four are the end of a signature, which is then found to be wrong.
+        let bent = [&good[..cut], &[0xff; 4]].concat();
+        assert!(signature(&bent).is_err() || bent.len() == good.len(), "{cut}");
     }
     for length in [0, ANSWER_BYTES_MAX as u32 + 1, u32::MAX] {
         let answered = sign_where(vec![length.to_be_bytes().to_vec()]);
