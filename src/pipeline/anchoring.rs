@@ -166,7 +166,7 @@ async fn tell_trail(mut told: mpsc::Receiver<Event>, orders: mpsc::Sender<Order>
 async fn store(orders: &mpsc::Sender<Order>, event: Event) -> bool {
     let name = event.what.object.clone().unwrap_or_default();
     let (order, durable) = Order::of(vec![event]);
-    let is_stored = orders.send(order).await.is_ok() && matches!(durable.await, Ok(Ok(())));
+    let is_stored = orders.send(order).await.is_ok() && matches!(durable.await, Ok(Ok(_)));
     if !is_stored {
         warn!(anchor = %escape::line(&name), "The trail is ending and was not told of this anchor; the next start tells it.");
     }

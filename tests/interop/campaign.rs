@@ -36,8 +36,11 @@ fn times(long: usize, sample: usize) -> usize {
     asked.unwrap_or(if std::env::var_os("WHODID_LONG").is_some() { long } else { sample })
 }
 
+/// The exit code of another verifier, where it looks.
+type Second<'s> = &'s mut dyn FnMut(&Trail, &Path, &[&Path]) -> Option<i32>;
+
 /// Does harm at random places, and gives what both say of each, without and with an anchor.
-fn campaign(long: usize, sample: usize, second: &mut dyn FnMut(&Trail, &Path, &[&Path]) -> Option<i32>) {
+fn campaign(long: usize, sample: usize, second: Second<'_>) {
     let mut random = Random::seeded();
     let (trail, other) = (Trail::new("web-1"), Trail::new("web-2"));
     let places = times(long, sample);

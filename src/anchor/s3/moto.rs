@@ -76,12 +76,15 @@ fn objects_are_kept_and_never_overwritten() {
     let listed = moto.runtime.block_on(client.list_objects_v2().bucket("anchors").send()).expect("a list");
     let keys: Vec<&str> = listed.contents().iter().filter_map(|object| object.key()).collect();
     assert_eq!(keys, [3, 4, 5].map(|size| format!("whodid/abcdefgh/{size:020}")));
-    let get = |key: &str| moto.runtime.block_on(client.get_object().bucket("anchors").key(key).send());
-    let four = get(keys[1]).expect("an object");
+    let get = |key: &str| {
+        let object = moto.runtime.block_on(client.get_object().bucket("anchors").key(key).send());
+        object.expect("an object")
+    };
+    let four = get(keys[1]);
     assert_eq!(four.object_lock_mode(), None);
     let body = moto.runtime.block_on(four.body.collect()).expect("a body").to_vec();
     assert_eq!(body, signed(4).note.as_bytes());
-    let five = get(keys[2]).expect("an object");
+    let five = get(keys[2]);
     assert_eq!(five.object_lock_mode(), Some(&ObjectLockMode::Governance));
     let days = five.object_lock_retain_until_date().expect("an instant").secs() - now.at.instant().timestamp();
     assert_eq!(days / 86_400, 400);

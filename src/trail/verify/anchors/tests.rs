@@ -79,7 +79,7 @@ fn what_vouches_for_nothing_is_an_error() {
     let other = SignerKey::from_seed("example.org/web-2/other", &[5; 32]).expect("a name");
     let theirs = checkpoint::Checkpoint { origin: other.name().to_owned(), size: 3, root: crate::trail::tree::empty() };
     let theirs = theirs.sign(&other).expect("a text");
-    let forger = SignerKey::from_seed(&kept[0].lines().next().expect("a name").to_owned(), &[5; 32]).expect("a name");
+    let forger = SignerKey::from_seed(kept[0].lines().next().expect("a name"), &[5; 32]).expect("a name");
     let forged = |note: &str| {
         let (checkpoint, _) = Checkpoint::parse_note(note.as_bytes()).expect("ours");
         checkpoint.sign(&forger).expect("a text")
