@@ -15,14 +15,20 @@ ORIGIN = rf"({PART}(?:/{PART})*)\nwhodid trail 1\n(?:live|replay)\n{DAY}T{HOUR}Z
 def checkpoint(read, keys):
     name, size, root = parse(rf"({NAME})\n{NUMBER}\n(.{{43}}=)\n", note(data := read())[0])
     whys = [note(data, one.key)[1] for one in in_force(keys, int(size)) if one.origin == name]
-    return name, int(size), unbase64(root), None if None in whys else "it is not signed by a key that was in force"
+    pairs = [(one, next.size) for one, next in zip(keys, keys[1:]) if one.origin == name != next.origin]
+    left = [end for one, end in pairs if int(size) > end and not note(data, one.key)[1]]  # for another name, at this size
+    why = None if left or None in whys else "it is not signed by a key that was in force"
+    return name, int(size), unbase64(root), why, left
 
 def check_epochs(path, epochs, given, signed, name, size):
     """The checkpoint must be signed by the epoch that was open; where epochs begin there was none before."""
     if not path.exists():
         return (given or f"\n\u2014 {name}/epoch/".encode() in signed) and find(INCOMPLETE, "epochs is missing")
-    if given and all(one.key[:2] != given[:2] for one in epochs):
+    at = next((i for i, one in enumerate(epochs) if given and same(one.key, given)), None)
+    if given and at is None:
         find(UNTRUSTED, "epochs: the key that was given is of none of them")
+    if given and at is not None and not all(one.is_vouched for one in epochs[at + 1:]):
+        find(UNTRUSTED, "epochs: they begin anew after the one whose key was given")
     opened = in_force(epochs, size)
     if opened and all(note(signed, one.key)[1] and (one.is_vouched or one.size < size) for one in opened):
         find(UNTRUSTED, "checkpoint: it is not signed by the epoch that was open")
@@ -93,6 +99,7 @@ def check_entry(trail, seq, line, ids, twice, blobs):
         first, blob = ids.setdefault(event["id"], seq), event.get("raw_blob", {}).get("sha256")
         is_pruned = event["source"]["kind"] == "whodid" and event["what"]["action"] == "trail.pruned"
         pruned = event["detail"]["whodid"]["to"] if is_pruned else 0
+        pruned = pruned if pruned <= seq else 0  # no entry can say that it is gone itself
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0
     first == seq or twice.append((ALTERED, f"entry {seq} has the id of entry {first}"))
@@ -124,9 +131,10 @@ def verify(trail, key, epoch, anchors):
     epochs = chain(trail / "epochs", "epoch", log or keys)
     for path, is_anchor in [(trail / "checkpoint", False)] + [(path, True) for path in anchors]:
         found = attempt(path.name, UNTRUSTED if is_anchor else ALTERED, checkpoint, path.read_bytes, keys)
-        named, size, root, why = found or (None, 0, b"", None)
+        named, size, root, why, left = found or (None, 0, b"", None, None)
         why and find(UNTRUSTED, f"{path.name}: {why}")
-        if found and not (why and is_anchor):
+        left and find(INCOMPLETE if is_anchor else UNTRUSTED, f"{path.name}: the trail left this name at {left[0]}")
+        if found and not ((why or left) and is_anchor):
             known.append((size, root, is_anchor))
             name, newest = name or named, max(newest, size) if is_anchor else newest
             is_anchor or check_epochs(trail / "epochs", epochs, epoch, path.read_bytes(), named, size)
@@ -153,7 +161,7 @@ def verify(trail, key, epoch, anchors):
         complete_to = find(INCOMPLETE, f"entries {pruned} to {start - 1} are missing, not pruned") or 0
     check_tiles(trail, leaves, signed, complete_to >= signed)
     findings.extend(twice if complete_to >= signed else [])
-    findings.extend(found[1:] for found in blobs if found[0] >= pruned)
+    findings.extend(found[1:] for found in blobs if found[0] >= pruned or found[1] == ALTERED)
     return complete_to, newest
 
 def main(folder, key, *anchors):

@@ -109,11 +109,15 @@ pub(super) fn finish(layout: &Layout, key_folder: &Path) -> Result<(), TrailErro
     durable::sync_folder(&layout.trail).map_err(|error| TrailError::sync(&layout.trail, error))
 }
 
-/// What did not come into force, with the keys that were made for it.
+/// What did not come into force, with the keys that were made for it. In a backup that was made meanwhile it may have
+/// done so since: then these keys are those of a trail.
 fn throw_away(layout: &Layout, key_folder: &Path) -> Result<(), TrailError> {
     let staged = layout.adopting_staged();
+    let in_force = Origin::read(layout)?.map(|origin| origin.origin);
     if let Some(bytes) = read_small(&staged.join(ADOPTED), adopted::BYTES_MAX)?
         && let Some(adopted) = Adopted::parse(&bytes)
+        && in_force.as_ref() != Some(&adopted.to)
+        && !successors::has_signed_beyond(key_folder, &adopted.to, adopted.size)?
     {
         successors::destroy(key_folder, &adopted.to)?;
         successors::forget(key_folder, &adopted.to)?;
@@ -261,3 +265,6 @@ fn chain(layout: &Layout) -> Result<(Chain, Vec<u8>), TrailError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

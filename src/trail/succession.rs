@@ -154,7 +154,8 @@ impl Record {
 
     /// Whether what follows this record at the end of a file is less than a record.
     pub(super) fn is_before_torn(&self, rest: &[u8]) -> bool {
-        rest.len() < self.next_bytes_min() && Note::parse(rest).map_or(true, |note| note.signers().len() < 2)
+        let more = size_digits(rest).map_or(0, |digits| digits.saturating_sub(self.size.to_string().len()));
+        rest.len() < self.next_bytes_min() + more && Note::parse(rest).map_or(true, |note| note.signers().len() < 2)
     }
 
     /// A record that follows this one under the same origin is not shorter, with its two signatures. So
@@ -166,6 +167,12 @@ impl Record {
         let text = self.to_string().len() - name + next + digits;
         text + 1 + [name, next].map(|name| name + SIGNATURE_BYTES).iter().sum::<usize>()
     }
+}
+
+/// How long the size is, in what may be the beginning of a record.
+fn size_digits(rest: &[u8]) -> Option<usize> {
+    let size = std::str::from_utf8(rest.split(|byte| *byte == b'\n').nth(3)?).ok()?;
+    size.parse::<u64>().ok().map(|_| size.len())
 }
 
 /// A line of a signature without its name: dash, blanks, 68 bytes in base64, line feed.

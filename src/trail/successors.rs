@@ -47,7 +47,16 @@ impl Successors {
 
 /// What the second memory of a name knows, if it can be read.
 pub(super) fn remembered(folder: &Path, origin: &Origin) -> Result<Option<(Checkpoint, String)>, TrailError> {
-    let Some(bytes) = read_small(&Places::new(folder, origin.id()).last, BYTES_MAX)? else { return Ok(None) };
+    last_of(folder, origin.id())
+}
+
+/// Whether this name signed more than the tree that it began with.
+pub(super) fn has_signed_beyond(folder: &Path, name: &str, size: u64) -> Result<bool, TrailError> {
+    Ok(last_of(folder, origin::id(name))?.is_some_and(|(last, _)| last.size > size))
+}
+
+fn last_of(folder: &Path, id: &str) -> Result<Option<(Checkpoint, String)>, TrailError> {
+    let Some(bytes) = read_small(&Places::new(folder, id).last, BYTES_MAX)? else { return Ok(None) };
     let parsed = Checkpoint::parse_note(&bytes).ok();
     Ok(parsed.map(|(checkpoint, _)| (checkpoint, String::from_utf8_lossy(&bytes).into_owned())))
 }

@@ -280,7 +280,7 @@ fn an_older_copy_is_refused() {
     let (_, last) = bench.reader().key_places(&bench.keys());
     fs::remove_file(last).expect("deleted");
     let error = bench.try_open().expect_err("unknown").to_string();
-    assert!(error.contains("copy the trail's `checkpoint` there"), "{error}");
+    assert!(error.contains("whodid trail adopt"), "{error}");
 }
 
 #[test]

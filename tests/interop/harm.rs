@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use data_encoding::BASE64;
-use whodid::trail::note::SignerKey;
+use whodid::trail::note::{Note, SignerKey};
+use whodid::trail::notes;
 use whodid::trail::succession::{Kind, Record};
 use whodid::trail::tree;
 
@@ -360,6 +361,31 @@ pub(super) const HARM: &[Harm] = &[
         let first = Record { kind: Kind::Epoch, origin, number: 0, size, root, key: key.verifier() };
         write(&copy.path("epochs"), first.sign(&[&log, &key]).expect("a good text").as_bytes());
         copy.sign(now.size, now.root, &[&log, &key]);
+    })),
+    once(by_epoch("closings are cast off by an adoption that never was", |copy, _, _| {
+        let (now, old) = (copy.checkpoint(), copy.trail().signer());
+        let key = |name: &str| SignerKey::from_seed(name, &[9; 32]).expect("a good name");
+        let log = key(&(old.name().to_owned() + "x"));
+        let epoch = key(&Kind::Epoch.key_name(log.name(), 1));
+        let text_of = |note: &[u8]| Note::parse(note).expect("a note").text().to_owned();
+        let origin = log.name().to_owned();
+        let last = fs::read(copy.path("keys")).expect("readable");
+        let last = notes::read(&last).filter_map(|(_, note)| note.ok()).last().expect("a record").1;
+        let last = Record::parse(last.text()).expect("a record");
+        let began = Record { origin, number: last.number + 1, key: log.verifier(), ..last };
+        copy.edit_records("keys", |records| {
+            records.push(began.sign(&[&old, &log]).expect("a good text").into_bytes());
+        });
+        copy.edit_records("epochs", |records| {
+            records.truncate(1);
+            let began = Record { kind: Kind::Epoch, number: 1, key: epoch.verifier(), ..began.clone() };
+            records.push(began.sign(&[&log, &epoch]).expect("a good text").into_bytes());
+        });
+        copy.edit(&copy.path("origin"), |bytes| {
+            let text = text_of(bytes).replacen(old.name(), log.name(), 1);
+            *bytes = Note::sign(text, &log).expect("a good text").to_string().into_bytes();
+        });
+        copy.sign(now.size, now.root, &[&log, &epoch]);
     })),
 ];
 

@@ -72,7 +72,7 @@ func verify(trail, key string, args []string) (string, error) {
 	}
 	// What lies behind the signed size is not judged.
 	lines = lines[:tree.N-start]
-	pruned := prunedTo(lines)
+	pruned := prunedTo(start, lines)
 	if pruned < start {
 		return "", fmt.Errorf("entries %d to %d are missing, and no entry says that they were pruned", pruned, start-1)
 	}
@@ -84,8 +84,11 @@ func verify(trail, key string, args []string) (string, error) {
 		if err == nil {
 			err = tlog.CheckRecord(proof, tree.N, tree.Hash, seq, tlog.RecordHash(line))
 		}
-		if err == nil && seq >= pruned {
+		if err == nil {
 			err = checkBlob(trail, line)
+			if seq < pruned && errors.Is(err, os.ErrNotExist) {
+				err = nil
+			}
 		}
 		if err != nil {
 			return "", fmt.Errorf("entry %d: %w", seq, err)
@@ -211,8 +214,8 @@ func readLines(folder string) (start int64, lines [][]byte, err error) {
 }
 
 // prunedTo gives the first entry that is kept, as the entries say.
-func prunedTo(lines [][]byte) (to int64) {
-	for _, line := range lines {
+func prunedTo(start int64, lines [][]byte) (to int64) {
+	for i, line := range lines {
 		var event struct {
 			What   struct{ Action string }
 			Source struct{ Kind string }
@@ -221,7 +224,8 @@ func prunedTo(lines [][]byte) (to int64) {
 		if !bytes.Contains(line, []byte("trail.pruned")) || json.Unmarshal(line, &event) != nil {
 			continue
 		}
-		if event.Source.Kind == "whodid" && event.What.Action == "trail.pruned" && event.Detail.Whodid.To > to {
+		if event.Source.Kind == "whodid" && event.What.Action == "trail.pruned" &&
+			event.Detail.Whodid.To > to && event.Detail.Whodid.To <= start+int64(i) {
 			to = event.Detail.Whodid.To
 		}
 	}

@@ -53,6 +53,13 @@ impl Place {
         assert!(found.is_empty(), "lost (-) or doubled (+): {found:#?}");
     }
 
+    /// A file with the key of the log alone.
+    fn log_key(&self, keys: &Path) -> PathBuf {
+        let keys = fs::read_to_string(keys).expect("there");
+        self.write("log.vkey", keys.lines().next().expect("a key").as_bytes());
+        self.path("log.vkey")
+    }
+
     fn verify_with(&self, key: &Path, anchors: &[&str]) -> Said {
         let key = key.to_string_lossy();
         let mut args = vec!["trail", "verify", "data", "--key", &key];
@@ -115,11 +122,14 @@ fn an_older_copy_is_refused_until_it_is_adopted_and_then_nothing_is_missing() {
 
     // Who knows the old key is led to the new one, and whoever was given the new one needs no other.
     place.verify();
+    let (old_key, old_keys) = (place.log_key(&old_key), old_key);
     place.verify_with(&old_key, &[]).code(0).out_holds(new_name);
     place.verify_with(&new_key, &[]).code(0).out_holds(new_name);
     place.verify_with(&old_key, &["early"]).code(0);
     place.copy("data/trail/checkpoint", "now");
     place.verify_with(&old_key, &["early", "now"]).code(0).out_holds("WHOLE");
+    // The epochs of the old name end with it: who asks for them is told to ask for the new key.
+    place.verify_with(&old_keys, &[]).code(3).out_holds("begins anew").out_holds("ask for its new public key");
     let lost = format!("entries {} to {}", size("early"), size("late") - 1);
     place.verify_with(&old_key, &["late"]).code(2).out_holds(&lost).out_holds("were lost");
     place.run(&["trail", "adopt", "--reason", "again"]).code(1).err_holds("there is nothing to adopt");

@@ -208,6 +208,46 @@ fn epochs_that_are_made_anew_show_only_to_who_knew_the_first() {
     assert_eq!((alone.exit(), alone.epochs.vouched), (Exit::Whole, Beginning::ByLog));
 }
 
+/// Who has the key of the log can say that the trail was adopted before all closings, even back to its own name.
+#[test]
+fn epochs_that_an_adoption_cast_off_show_to_who_knew_one_of_them() {
+    let bench = filled();
+    let (told, log) = (bench.key(), bench.signer("key"));
+    let (old_name, new_name) = (log.name().to_owned(), "example.org/web-1/other");
+    bench.seal_again(|lines| rename(&mut lines[10]));
+    let signed = bench.reader().checkpoint_note().expect("signed").0;
+    let mut signer = log;
+    for (number, name) in [(1, new_name), (2, old_name.as_str())] {
+        let [next, epoch] = [name.to_owned(), Kind::Epoch.key_name(name, number)]
+            .map(|name| SignerKey::from_seed(&name, &[number as u8; 32]).expect("a good name"));
+        let (origin, root) = (name.to_owned(), tree::empty());
+        let record = Record { kind: Kind::Log, origin, number, size: 0, root, key: next.verifier() };
+        let keys = record.sign(&[&signer, &next]).expect("a good text");
+        bench.write("trail/keys", &[bench.read("trail/keys"), keys.into_bytes()].concat());
+        let record = Record { kind: Kind::Epoch, key: epoch.verifier(), ..record };
+        let epochs = record.sign(&[&next, &epoch]).expect("a good text");
+        let first = bench.records("trail/epochs").into_iter().take(number as usize).flatten();
+        bench.write("trail/epochs", &first.chain(epochs.into_bytes()).collect::<Vec<u8>>());
+        let checkpoint = Checkpoint { origin: name.to_owned(), ..signed.clone() };
+        let checkpoint = checkpoint.sign_by(&[&next, &epoch]).expect("a good text");
+        bench.write("trail/checkpoint", checkpoint.as_bytes());
+        let origin = crate::trail::note::Note::parse(&bench.read("trail/origin")).expect("a note");
+        let text = origin.text().replace(if number == 1 { &old_name } else { new_name }, name);
+        let mut signers = vec![&next];
+        let own = bench.signer("key");
+        signers.extend((number == 2).then_some(&own));
+        let origin = crate::trail::note::Note::sign_by(text, &signers).expect("a good text");
+        bench.write("trail/origin", origin.to_string().as_bytes());
+        let report = bench.verify_with(&told, None);
+        assert_eq!((report.exit(), report.epochs.protected_to), (Exit::Untrusted, 0), "{report:?}");
+        assert!(report.findings[0].text.contains("begins anew"), "{report:?}");
+        // The key of the log alone asks for no more than itself.
+        let alone = bench.verify_with(told.lines().next().expect("a key"), None);
+        assert_eq!((alone.findings.as_slice(), alone.epochs.vouched), ([].as_slice(), Beginning::ByLog));
+        signer = next;
+    }
+}
+
 #[test]
 fn a_replaced_key_signs_nothing_more() {
     let bench = Bench::new();
@@ -250,6 +290,14 @@ fn the_records_of_keys_are_part_of_the_proof() {
             assert!(matches!(report.exit(), Exit::Altered | Exit::Untrusted), "{name} {at} {report:?}");
             bench.write(name, &bytes);
         }
+    }
+    for (name, key) in [("trail/epochs", bench.log_key()), ("trail/keys", bench.key())] {
+        let bytes = bench.read(name);
+        for empty in [b"".as_slice(), b"\n\n"] {
+            bench.write(name, empty);
+            assert_eq!(bench.verify_with(&key, None).exit(), Exit::Incomplete, "{name}");
+        }
+        bench.write(name, &bytes);
     }
     bench.delete("trail/keys");
     assert_eq!(bench.verify().exit(), Exit::Incomplete);
@@ -299,6 +347,16 @@ fn a_closing_that_was_interrupted_is_ended_or_undone() {
         bench.fill(200);
         assert_eq!(bench.verify().findings, [], "{what}");
     }
+}
+
+#[test]
+fn a_host_may_have_the_name_of_what_epochs_are_called() {
+    let bench = Bench::new();
+    let open = || crate::trail::Open { host: "epoch".to_owned(), ..bench.settings() };
+    for _ in 0..2 {
+        crate::trail::Writer::open(open()).expect("a trail");
+    }
+    assert_eq!(bench.verify().findings, []);
 }
 
 #[test]

@@ -149,6 +149,18 @@ fn what_a_crash_left_at_the_end_is_passed_over_and_nothing_else() {
             assert_eq!(both(of_two)[kind].1.is_some(), of_two.len() < records[0].len(), "{cut}");
         }
         assert!(both(&text.as_bytes()[..records[0].len() - 1])[kind].1.is_some());
+    }
+    // Also where the size has more digits than the one before.
+    for records in [keys(&[0, 123_456]), epochs(&[0, 123_456])] {
+        let (text, kind) = (records.concat(), usize::from(records[0].starts_with("whodid epoch")));
+        for cut in 1..20 {
+            assert_eq!(both(&text.as_bytes()[..text.len() - cut])[kind], (1, None), "{cut}");
+        }
+        let bent = text.replace("\n123456\n", "\n123457\n");
+        assert!(both(bent.as_bytes())[kind].1.is_some());
+    }
+    for records in [keys(&[0, 5, 9]), epochs(&[0, 5, 9])] {
+        let (text, kind) = (records.concat(), usize::from(records[0].starts_with("whodid epoch")));
         let cut_within = text.replace(&records[1], records[1].split_at(60).0);
         assert!(both(cut_within.as_bytes())[kind].1.is_some());
     }

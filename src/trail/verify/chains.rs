@@ -27,6 +27,9 @@ const RECORD_BYTES_MAX: usize = 16 << 10;
 /// Of the epochs' file at a time.
 const WINDOW_BYTES: usize = 1 << 20;
 
+/// Both files begin with one: they are there with it, or not at all.
+const NO_RECORD: &str = "it holds no record of a key";
+
 /// At one size there are two, unless somebody plays.
 const IN_FORCE_MAX: usize = 16;
 
@@ -74,6 +77,8 @@ impl Keys {
                 let (chain, end) = Chain::read(&bytes);
                 if let Some(broken) = end.broken {
                     report.find_at_byte(exit(&broken), &path, end.at as u64, text(&broken, chain.links().len() as u64));
+                } else if chain.links().is_empty() {
+                    report.find(Exit::Incomplete, &path, NO_RECORD);
                 }
                 chain
             }
@@ -121,8 +126,8 @@ struct Search<'s> {
     /// Those that may sign a tree of the checkpoint's size.
     in_force: Vec<Link>,
     found: Epochs,
-    /// Epochs began anew after the one whose key was given.
-    is_interrupted: bool,
+    /// After the one whose key was given: the first that began anew, which the key of the log alone vouches for.
+    anew: Option<Record>,
     newest: Option<Record>,
 }
 
@@ -134,9 +139,8 @@ pub(super) fn epochs(
     signed: Option<&(Checkpoint, Note)>,
     report: &mut Report,
 ) -> Vec<Known> {
-    let mut known = Vec::new();
-    let mut search =
-        Search { given, signed, in_force: Vec::new(), found: Epochs::default(), is_interrupted: false, newest: None };
+    let (mut known, mut is_broken) = (Vec::new(), false);
+    let mut search = Search { given, signed, in_force: Vec::new(), found: Epochs::default(), anew: None, newest: None };
     let path: Arc<Path> = layout.epochs().into();
     let mut follow = Follow::epochs(keys.vouching());
     let read = File::open(&path).and_then(|file| {
@@ -152,13 +156,19 @@ pub(super) fn epochs(
                 Err(_) if rest.is_some_and(|rest| follow.is_torn(rest)) => ControlFlow::Break(()),
                 Err(broken) => {
                     report.find_at_byte(exit(&broken), &path, at, text(&broken, known.len() as u64));
+                    is_broken = true;
                     ControlFlow::Break(())
                 }
             }
         })
     });
     match read {
-        Ok(()) => search.end(layout, report),
+        Ok(()) => {
+            if known.is_empty() && !is_broken {
+                report.find(Exit::Incomplete, &*path, NO_RECORD);
+            }
+            search.end(layout, report);
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let names_one = signed.is_some_and(|(checkpoint, note)| epoch_of(checkpoint, note).is_some());
             if names_one || given.is_some() {
@@ -184,8 +194,10 @@ impl Search<'_> {
         if self.given == Some(&record.key) {
             (self.found.vouched, self.found.given) = (Beginning::Given, Some(record.number));
         } else if self.found.vouched == Beginning::Given {
-            self.is_interrupted |= link.tie == Tie::Begins;
-            if !self.is_interrupted {
+            if link.tie == Tie::Begins {
+                self.anew.get_or_insert_with(|| record.clone());
+            }
+            if self.anew.is_none() {
                 self.found.protected_to = record.size;
             }
         } else {
@@ -202,6 +214,14 @@ impl Search<'_> {
     fn end(self, layout: &Layout, report: &mut Report) {
         if self.given.is_some() && self.found.given.is_none() {
             let text = "the key of an epoch that was given is none of these: they are not those that the auditor knew";
+            report.find(Exit::Untrusted, layout.epochs(), text);
+        }
+        // Whoever has a key of the log can adopt the trail at any size, and so cast all closings above it off.
+        if let Some(Record { origin, number, size, .. }) = &self.anew {
+            let text = format!(
+                "epoch {number} begins anew at {size} under the name {origin}: the key of an epoch that was given says \
+                 nothing of what comes after. If the trail was adopted, ask for its new public key"
+            );
             report.find(Exit::Untrusted, layout.epochs(), text);
         }
         if let (Some((checkpoint, note)), Some(last)) = (self.signed, self.in_force.last()) {

@@ -353,7 +353,8 @@ fn anchors(
         trusted => match trusted.map_or(Ok(()), |trusted| trusted.signed(checkpoint, note)) {
             Ok(()) => Whose::Ours,
             Err(NoteError::Retired { size, .. })
-                if trusted.is_some_and(|trusted| trusted.is_left(&checkpoint.origin, size)) =>
+                if checkpoint.size > size
+                    && trusted.is_some_and(|trusted| trusted.is_left(&checkpoint.origin, size)) =>
             {
                 Whose::Lost { from: size }
             }

@@ -254,6 +254,32 @@ fn records_beside_the_segments_are_part_of_it() {
     assert_eq!(of(&bench.verify()), (Exit::Incomplete, Some(0)));
 }
 
+/// With today's keys an entry can say that others are gone; it cannot make them others.
+#[test]
+fn an_entry_that_tells_of_pruning_hides_no_record() {
+    let bench = Bench::new();
+    let (mut writer, _) = bench.open();
+    let long = crate::trail::bench::event(bench.id(0), &"long ".repeat(20_000));
+    let told = |to: u64, seq: u64| {
+        let facts = [("to", serde_json::json!(to))];
+        let mut event = crate::event::own::with_detail("trail.pruned", "x", crate::trail::bench::now(), facts);
+        event.id = bench.id(seq);
+        Line::new(event.id, encode(&mut event).0, None).expect("a line")
+    };
+    writer.append(vec![long, told(u64::MAX, 1)]).expect("room");
+    writer.commit().and_then(|_| writer.sign()).expect("signed");
+    let name = format!("trail/blob/{}", bench.names("trail/blob")[0]);
+    let record = bench.read(&name);
+    bench.delete(&name);
+    assert_eq!(of(&bench.verify()), (Exit::Incomplete, Some(0)), "nothing is said of what comes later");
+    writer.append(vec![told(1, 2)]).expect("room");
+    writer.commit().and_then(|_| writer.sign()).expect("signed");
+    assert_eq!(bench.verify().findings, [], "it may be gone before its entry");
+    bench.write(&name, &record);
+    bench.flip(&name, 77);
+    assert_eq!(of(&bench.verify()), (Exit::Altered, Some(0)));
+}
+
 /// The writer is asked to; the program that feeds it never does.
 #[test]
 fn what_is_signed_twice_is_named_at_its_second_place() {

@@ -130,7 +130,9 @@ impl Walk<'_> {
             self.report.find_at(Exit::Incomplete, &path, (self.pruned, 0), text);
             self.report.complete_to = 0;
         }
-        let is_kept = |finding: &Finding| finding.seq.is_none_or(|seq| seq >= self.pruned);
+        // They may be gone and not be others.
+        let is_kept =
+            |finding: &Finding| finding.exit == Exit::Altered || finding.seq.is_none_or(|seq| seq >= self.pruned);
         self.report.findings.extend(std::mem::take(&mut self.blob_findings).into_iter().filter(is_kept));
     }
 
@@ -162,7 +164,9 @@ impl Walk<'_> {
                     self.blob_of(seq, byte, line, &segment);
                     self.look_for_doubles(seq, byte, line, &segment);
                     if seq < self.signed {
-                        self.pruned = self.pruned.max(pruned::told_by(line).unwrap_or(0));
+                        // No entry can say that it is gone itself, nor those after it.
+                        let told = pruned::told_by(line).filter(|to| *to <= seq);
+                        self.pruned = self.pruned.max(told.unwrap_or(0));
                     }
                     self.leaf(tree::leaf(line))?;
                 }
