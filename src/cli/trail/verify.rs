@@ -136,6 +136,10 @@ fn text(report: &Report) -> String {
     keys(report, &mut text);
     match report.anchored_to {
         Some(size) => text.push_str(&format!("anchors    {}, the newest at {size}\n", report.anchors)),
+        None if report.anchors > 0 => text.push_str(&format!(
+            "anchors    {}, none by a key that the one that was given vouches for\n",
+            report.anchors
+        )),
         None => text
             .push_str("anchors    none: a tail cut back to an earlier checkpoint, or an older copy, would not show\n"),
     }

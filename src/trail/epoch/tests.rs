@@ -379,6 +379,26 @@ fn a_checkpoint_without_the_open_epoch_is_refused_by_the_writer_too() {
     assert!(matches!(bench.try_open(), Err(TrailError::Damaged { .. })));
 }
 
+/// Who was given the new key alone still has checkpoints that the old one signed.
+#[test]
+fn an_anchor_by_a_key_before_the_given_one_has_to_fit_and_makes_nothing_whole() {
+    let bench = Bench::new();
+    bench.fill(300);
+    let (old, anchor) = (bench.signer("key"), bench.read("trail/checkpoint"));
+    bench.rotate();
+    let with = |anchor: Vec<u8>| {
+        let against = Against { key: Some(bench.log_key()), anchors: vec![anchor], ..Against::default() };
+        verify(bench.data(), &against, &mut |_, _| {})
+    };
+    assert_ne!(old.verifier().to_string(), bench.log_key());
+    let report = with(anchor);
+    assert_eq!((report.findings.as_slice(), report.anchors, report.anchored_to), ([].as_slice(), 1, None));
+    let bent = Checkpoint { origin: old.name().to_owned(), size: 200, root: tree::empty() };
+    assert_eq!(with(bent.sign(&old).expect("a good text").into_bytes()).exit(), Exit::Altered);
+    let stranger = SignerKey::from_seed(old.name(), &[9; 32]).expect("a good name");
+    assert_eq!(with(bent.sign(&stranger).expect("a good text").into_bytes()).exit(), Exit::Untrusted);
+}
+
 #[test]
 fn a_rotation_that_was_interrupted_is_ended_and_told() {
     let before = Bench::new();

@@ -20,6 +20,9 @@ use crate::trail::oneline;
 /// Whose a checkpoint is.
 pub(super) enum Whose {
     Ours,
+    /// Signed by a key before the one that is trusted, as the copy says. It has to fit, and makes nothing whole:
+    /// a later key vouches for none before it.
+    Before,
     /// Of another trail: a log may be that of many machines.
     Others,
     /// Signed under the name that the trail had before it was adopted, which it left at this size.
@@ -157,11 +160,13 @@ impl Gathered<'_> {
         // What only looks like one, or was torn.
         let Ok((checkpoint, note)) = Checkpoint::parse_note(note) else { return };
         match (self.whose)(&checkpoint, &note) {
-            Whose::Ours => {
+            whose @ (Whose::Ours | Whose::Before) => {
                 held.ours += 1;
                 self.report.anchors += 1;
-                self.report.anchored_to = self.report.anchored_to.max(Some(checkpoint.size));
                 let Checkpoint { size, root, .. } = checkpoint;
+                if matches!(whose, Whose::Ours) {
+                    self.report.anchored_to = self.report.anchored_to.max(Some(size));
+                }
                 self.known.push(Known { size, root, path: Arc::clone(path), by: By::Anchor });
             }
             Whose::Lost { from } => {

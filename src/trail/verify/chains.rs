@@ -113,6 +113,11 @@ impl Keys {
         trusted.map(|link| &link.record).filter(move |record| record.origin == origin).map(|record| &record.key)
     }
 
+    /// All of them, whoever vouches for the first.
+    pub(super) fn whole(&self) -> &Chain {
+        &self.all
+    }
+
     /// Who vouches where epochs begin, perhaps long before the key that was given.
     fn vouching(&self) -> Option<&Chain> {
         (!self.all.links().is_empty()).then_some(&self.all)

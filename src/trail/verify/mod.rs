@@ -257,7 +257,7 @@ pub fn verify(folder: &Path, against: &Against, progress: &mut dyn FnMut(u64, u6
         .collect();
     known.extend(keys.known(&layout));
     known.extend(chains::epochs(&layout, &keys, given.epoch.as_ref(), signed.as_ref(), &mut report));
-    known.extend(anchors(&layout, against, keys.trusted.as_ref(), &mut report, folder));
+    known.extend(anchors(&layout, against, &keys, &mut report, folder));
     let walked = segment::list(&layout).and_then(|firsts| {
         let bytes = |first: &u64| Segment::open(&layout, *first).and_then(|segment| segment.bytes()).unwrap_or(0);
         report.bytes = firsts.iter().map(bytes).sum();
@@ -339,27 +339,19 @@ fn name(layout: &Layout, signed: &str, keys: &Keys, report: &mut Report) {
 
 /// Those that a key signed which was in force then: others say nothing about this trail. Cosigned ones may lie in the
 /// copy too.
-fn anchors(
-    layout: &Layout,
-    against: &Against,
-    trusted: Option<&Chain>,
-    report: &mut Report,
-    folder: &Path,
-) -> Vec<Known> {
+fn anchors(layout: &Layout, against: &Against, keys: &Keys, report: &mut Report, folder: &Path) -> Vec<Known> {
     let signed = report.origin.clone();
-    let whose = |checkpoint: &Checkpoint, note: &Note| match trusted {
-        Some(trusted) if !trusted.links().iter().any(|link| link.record.origin == checkpoint.origin) => Whose::Others,
-        None if signed.as_ref().is_some_and(|signed| checkpoint.origin != *signed) => Whose::Others,
-        trusted => match trusted.map_or(Ok(()), |trusted| trusted.signed(checkpoint, note)) {
-            Ok(()) => Whose::Ours,
-            Err(NoteError::Retired { size, .. })
-                if checkpoint.size > size
-                    && trusted.is_some_and(|trusted| trusted.is_left(&checkpoint.origin, size)) =>
-            {
-                Whose::Lost { from: size }
-            }
-            Err(error) => Whose::Wrong(error),
+    let whose = |checkpoint: &Checkpoint, note: &Note| match keys.trusted.as_ref() {
+        Some(trusted) => match whose(trusted, checkpoint, note) {
+            said @ (Whose::Others | Whose::Wrong(_)) => match whose(keys.whole(), checkpoint, note) {
+                Whose::Ours => Whose::Before,
+                lost @ Whose::Lost { .. } => lost,
+                _ => said,
+            },
+            ours => ours,
         },
+        None if signed.as_ref().is_some_and(|signed| checkpoint.origin != *signed) => Whose::Others,
+        None => Whose::Ours,
     };
     let hearing = Hearing::new(&against.witnesses, folder, report);
     let heard = |checkpoint: &Checkpoint, note: &Note| {
@@ -373,6 +365,20 @@ fn anchors(
     known.extend(hearing.copy(layout, &whose, report));
     hearing.tell(layout, report);
     known
+}
+
+/// Whose a checkpoint is, by what a chain of keys says of it.
+fn whose(chain: &Chain, checkpoint: &Checkpoint, note: &Note) -> Whose {
+    if !chain.links().iter().any(|link| link.record.origin == checkpoint.origin) {
+        return Whose::Others;
+    }
+    match chain.signed(checkpoint, note) {
+        Ok(()) => Whose::Ours,
+        Err(NoteError::Retired { size, .. }) if checkpoint.size > size && chain.is_left(&checkpoint.origin, size) => {
+            Whose::Lost { from: size }
+        }
+        Err(error) => Whose::Wrong(error),
+    }
 }
 
 #[cfg(test)]
