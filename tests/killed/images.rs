@@ -177,10 +177,10 @@ fn there(place: &Place) -> usize {
     memchr::memchr_iter(b'\n', &place.trail()).count()
 }
 
-/// What was signed verifies; there may be nothing yet.
+/// What was signed verifies. A trail is there once its name is, which is made last.
 #[track_caller]
 fn is_proven(place: &Place, what: &str) {
-    if place.path("data/trail/checkpoint").exists() {
+    if place.path("data/trail/origin").exists() {
         let said = place.run(&["trail", "verify"]);
         assert_eq!(said.code_of(), Some(0), "after {what}: {said:#?}");
     }
