@@ -91,7 +91,6 @@ pub(super) fn finish(layout: &Layout, key_folder: &Path) -> Result<(), TrailErro
         Some(bytes) => Adopted::parse(&bytes),
         None => adopted::read(layout)?,
     };
-    // Whoever can write this folder alone cannot have keys destroyed: an adoption leaves its traces beside them.
     let is_ours = |adopted: &Adopted| successors::are_made(key_folder, &adopted.to);
     let what = "it tells of no adoption that was made with these keys";
     let adopted = note.filter(is_ours).ok_or_else(|| TrailError::malformed(&adopting, what))?;
@@ -104,23 +103,26 @@ pub(super) fn finish(layout: &Layout, key_folder: &Path) -> Result<(), TrailErro
         let to = folder.join(&name);
         durable::publish(&adopting.join(&name), &to).map_err(|error| TrailError::sync(to, error))?;
     }
-    successors::destroy(key_folder, &adopted.from)?;
+    // Whoever can write this folder alone cannot have keys destroyed.
+    if successors::is_announced(key_folder, &adopted.from, &adopted.to)? {
+        successors::destroy(key_folder, &adopted.from)?;
+    }
     fs::remove_dir(&adopting).map_err(|error| TrailError::io(&adopting, error))?;
-    durable::sync_folder(&layout.trail).map_err(|error| TrailError::sync(&layout.trail, error))
+    durable::sync_folder(&layout.trail).map_err(|error| TrailError::sync(&layout.trail, error))?;
+    successors::revoke(key_folder, &adopted.to)
 }
 
 /// What did not come into force, with the keys that were made for it. In a backup that was made meanwhile it may have
-/// done so since: then these keys are those of a trail.
+/// done so since: then these keys are those of a trail, and nothing is announced any more.
 fn throw_away(layout: &Layout, key_folder: &Path) -> Result<(), TrailError> {
     let staged = layout.adopting_staged();
-    let in_force = Origin::read(layout)?.map(|origin| origin.origin);
     if let Some(bytes) = read_small(&staged.join(ADOPTED), adopted::BYTES_MAX)?
         && let Some(adopted) = Adopted::parse(&bytes)
-        && in_force.as_ref() != Some(&adopted.to)
-        && !successors::has_signed_beyond(key_folder, &adopted.to, adopted.size)?
+        && successors::is_announced(key_folder, &adopted.from, &adopted.to)?
     {
         successors::destroy(key_folder, &adopted.to)?;
         successors::forget(key_folder, &adopted.to)?;
+        successors::revoke(key_folder, &adopted.to)?;
     }
     match fs::remove_dir_all(&staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TrailError::io(&staged, error)),
@@ -137,6 +139,7 @@ fn stage(layout: &Layout, open: &Open, old: &Old, origin: &Origin, adopted: &Ado
         durable::replace(&path, text, FILE_MODE).map_err(|error| TrailError::io(path, error))
     };
     put(ADOPTED, &adopted.to_bytes())?;
+    Successors::announce(&open.keys, layout, &adopted.from, &adopted.to)?;
     let number = old.epoch.as_ref().map_or(0, |epoch| epoch.number + 1);
     let new = Successors::make(&open.keys, layout, origin, &open.signing, number)?;
     let signing = |error| TrailError::signing(layout.origin(), error);

@@ -39,6 +39,12 @@ impl Successors {
         Ok(Self { log, epoch, last: places.last })
     }
 
+    /// Begins an adoption beside the keys: only what stands here may have keys destroyed.
+    pub(super) fn announce(folder: &Path, layout: &Layout, from: &str, to: &str) -> Result<(), TrailError> {
+        keys::create_folder(folder, layout)?;
+        keys::write(&announcement(folder, to), from, keys::SECRET_MODE)
+    }
+
     /// The second memory of the new name.
     pub(super) fn remember(&self, signed: &str) -> Result<(), TrailError> {
         keys::write(&self.last, signed, keys::SECRET_MODE)
@@ -47,16 +53,7 @@ impl Successors {
 
 /// What the second memory of a name knows, if it can be read.
 pub(super) fn remembered(folder: &Path, origin: &Origin) -> Result<Option<(Checkpoint, String)>, TrailError> {
-    last_of(folder, origin.id())
-}
-
-/// Whether this name signed more than the tree that it began with.
-pub(super) fn has_signed_beyond(folder: &Path, name: &str, size: u64) -> Result<bool, TrailError> {
-    Ok(last_of(folder, origin::id(name))?.is_some_and(|(last, _)| last.size > size))
-}
-
-fn last_of(folder: &Path, id: &str) -> Result<Option<(Checkpoint, String)>, TrailError> {
-    let Some(bytes) = read_small(&Places::new(folder, id).last, BYTES_MAX)? else { return Ok(None) };
+    let Some(bytes) = read_small(&Places::new(folder, origin.id()).last, BYTES_MAX)? else { return Ok(None) };
     let parsed = Checkpoint::parse_note(&bytes).ok();
     Ok(parsed.map(|(checkpoint, _)| (checkpoint, String::from_utf8_lossy(&bytes).into_owned())))
 }
@@ -74,6 +71,22 @@ pub(super) fn are_made(folder: &Path, name: &str) -> bool {
     Places::new(folder, origin::id(name)).last.is_file()
 }
 
+/// Where it stands that one name is on its way to another; the data folder alone is not believed.
+fn announcement(folder: &Path, to: &str) -> PathBuf {
+    folder.join(format!("{}.adopting", origin::id(to)))
+}
+
+/// Whether this adoption was begun with these keys, and is not over.
+pub(super) fn is_announced(folder: &Path, from: &str, to: &str) -> Result<bool, TrailError> {
+    let said = read_small(&announcement(folder, to), BYTES_MAX)?;
+    Ok(said.is_some_and(|said| said == from.as_bytes()))
+}
+
+/// The adoption is over, or never came into force.
+pub(super) fn revoke(folder: &Path, to: &str) -> Result<(), TrailError> {
+    delete(&announcement(folder, to))
+}
+
 /// Destroys the private keys of a name. What it signed last is still remembered.
 pub(super) fn destroy(folder: &Path, name: &str) -> Result<(), TrailError> {
     let places = Places::new(folder, origin::id(name));
@@ -86,11 +99,13 @@ pub(super) fn destroy(folder: &Path, name: &str) -> Result<(), TrailError> {
 /// Deletes what was made public of a name that never came into force.
 pub(super) fn forget(folder: &Path, name: &str) -> Result<(), TrailError> {
     let places = Places::new(folder, origin::id(name));
-    for path in [places.vkey, places.last] {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(TrailError::io(path, error)),
-            _ => {}
-        }
+    delete(&places.vkey)?;
+    delete(&places.last)
+}
+
+fn delete(path: &Path) -> Result<(), TrailError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TrailError::io(path, error)),
+        _ => Ok(()),
     }
-    Ok(())
 }

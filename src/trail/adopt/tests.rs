@@ -46,8 +46,25 @@ fn keys_of_a_name_that_came_into_force_after_all_are_kept() {
     };
     assert!(throw_away(before.as_bytes(), 300), "it has signed more");
     assert!(throw_away(&now, 301), "it is in force");
-    bench.fill(20);
-    assert!(!throw_away(before.as_bytes(), 321), "it never began");
+    assert!(throw_away(before.as_bytes(), u64::MAX), "nothing is announced beside the keys");
+    Successors::announce(&bench.keys(), &layout, &adopted.from, &adopted.to).expect("writable");
+    assert!(!throw_away(before.as_bytes(), 300), "it never began");
+    assert!(names(&bench.keys()).expect("readable").iter().all(|name| !name.ends_with(".adopting")));
+}
+
+/// Who can write the data folder and not that of the keys has no key destroyed.
+#[test]
+fn an_adoption_that_was_begun_with_other_keys_destroys_none() {
+    let bench = Bench::new();
+    bench.fill(300);
+    let adopted = bench.adopted();
+    let layout = Layout::new(bench.data());
+    let forged = Adopted { from: adopted.to.clone(), to: adopted.from.clone(), ..adopted.clone() };
+    fs::create_dir(layout.adopting()).expect("a folder");
+    durable::swap(&layout.adopting().join(ADOPTED), &forged.to_bytes(), FILE_MODE).expect("writable");
+    fs::File::create(bench.keys().join(format!("{}.last", origin::id(&adopted.from)))).expect("writable");
+    super::finish(&layout, &bench.keys()).expect("it is like one that is over");
+    assert!(bench.key_of(&adopted.to, "key").is_some());
 }
 
 #[test]
