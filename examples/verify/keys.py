@@ -46,7 +46,7 @@ def note(data, key=None):
         fail("it is no signed note")
     text, why = parts[0] + "\n", "it is not signed by this key, nor by one that follows it"
     for line in parts[1][:-1].split("\n"):
-        name, signature = re.fullmatch(r"\u2014 (\S+) (\S{8,})", line).groups() if line.count(" ") == 2 else fail(line)
+        name, signature = parse(r"\u2014 (\S+) (\S{8,})", line)
         signature = unbase64(signature) if re.fullmatch(NAME, name) else fail("a signature is not `\u2014 <name> <base64>`")
         if key and (name, signature[:4]) == key[:2]:
             try:

@@ -14,6 +14,7 @@ ORIGIN = rf"({PART}(?:/{PART})*)\nwhodid trail 1\n(?:live|replay)\n{DAY}T{HOUR}Z
 
 def checkpoint(read, keys):
     name, size, root = parse(rf"({NAME})\n{NUMBER}\n(.{{43}}=)\n", note(data := read())[0])
+    int(size) < 1 << 64 or fail("a size has 64 bits")
     whys = [note(data, one.key)[1] for one in in_force(keys, int(size)) if one.origin == name]
     pairs = [(one, next.size) for one, next in zip(keys, keys[1:]) if one.origin == name != next.origin]
     left = [end for one, end in pairs if int(size) > end and not note(data, one.key)[1]]  # for another name, at this size
@@ -64,8 +65,13 @@ def check_tiles(trail, leaves, size, is_sound):
         level, hashes = level + 1, [tree(hashes[i:i + 256]) for i in range(0, len(hashes) // 256 * 256, 256)]
 
 def tile_leaves(trail, size):
-    tiles = [tile(trail, 0, i, min(256, size - i * 256)) for i in range((size + 255) // 256)]
-    return [leaf for hashes in tiles if isinstance(hashes, list) for leaf in hashes]
+    leaves = []
+    while len(leaves) < size and len(leaves) % 256 == 0:
+        found = tile(trail, 0, len(leaves) // 256, min(256, size - len(leaves)))
+        if not isinstance(found, list) or not found:
+            break
+        leaves += found
+    return leaves
 
 def first_bad(trail, leaves, size, root):
     """The first entry that is not what the tiles say, where these add up to the signed root."""

@@ -18,7 +18,7 @@ use whodid::trail::{Against, Exit, Open, Report, Sealer, Writer, verify};
 
 use super::harm::{HARM, Needs};
 use super::root;
-use super::trail::{Copied, Trail, line, now, quick_folder};
+use super::trail::{Copied, Trail, line, now, quick_folder, unheld};
 use crate::random::Random;
 
 const PLACES: usize = 10_000;
@@ -192,7 +192,7 @@ impl Growing {
     fn grow(&mut self, random: &mut Random) {
         let open = Open::new(self.data(), self.folder.path().join("keys"), "example.org", "web-1", now());
         let segment_bytes = 1_000 + random.below(40_000);
-        let (mut writer, opened) = Writer::open(Open { segment_bytes, ..open }).expect("a trail");
+        let (mut writer, opened) = unheld(|| Writer::open(Open { segment_bytes, ..open.clone() }));
         assert_eq!(opened.size, self.size);
         self.size += 1 + random.below(150);
         for n in opened.size..self.size {
@@ -213,7 +213,7 @@ impl Growing {
         drop(writer);
         self.keep();
         if random.below(2) == 0 {
-            Sealer::open(&self.data(), "a test", now()).and_then(|sealer| sealer.seal(&mut || true)).expect("sealed");
+            unheld(|| Sealer::open(&self.data(), "a test", now())).seal(&mut || true).expect("sealed");
         }
     }
 

@@ -390,8 +390,21 @@ pub(super) const HARM: &[Harm] = &[
 ];
 
 /// What a checkpoint of 700 entries may be made to say.
-const SIZES: &[&str] =
-    &["699", "701", "0700", "400", "70", "7000", "-700", "+700", " 700", "700 ", "", "18446744073709551616"];
+const SIZES: &[&str] = &[
+    "699",
+    "701",
+    "0700",
+    "400",
+    "70",
+    "7000",
+    "-700",
+    "+700",
+    " 700",
+    "700 ",
+    "",
+    "18446744073709551615",
+    "18446744073709551616",
+];
 
 /// One bit of one byte.
 fn flip(bytes: &mut [u8], at: &mut Random) {

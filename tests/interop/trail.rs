@@ -81,8 +81,9 @@ impl Trail {
         this.fill(OLD_SIZE, SIZE);
         fs::copy(this.data().join("trail/checkpoint"), this.anchor()).expect("copied");
         copy(&this.data(), &this.path("sealed"));
-        let sealed = Sealer::open(&this.path("sealed"), "test", now()).and_then(|sealer| sealer.seal(&mut || true));
-        assert!(sealed.expect("sealed").segments > 3);
+        let sealer = unheld(|| Sealer::open(&this.path("sealed"), "test", now()));
+        assert!(sealer.seal(&mut || true).expect("sealed").segments > 3);
+        drop(sealer);
         copy(&this.path("sealed"), &this.path("pruned"));
         this.prune(&this.path("pruned"));
         this
@@ -117,16 +118,9 @@ impl Trail {
         writer.sign().expect("signed");
     }
 
-    /// A process that another test begins holds this one's locks too, until it becomes another program.
     fn open(&self, data: &Path) -> (Writer, Opened) {
-        for _ in 0..500 {
-            let open = Open::new(data, self.path("keys"), "example.org", self.host, now());
-            match Writer::open(Open { segment_bytes: 20_000, ..open }) {
-                Err(TrailError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
-                opened => return opened.expect("a trail"),
-            }
-        }
-        panic!("the trail stays held");
+        let open = Open::new(data, self.path("keys"), "example.org", self.host, now());
+        unheld(|| Writer::open(Open { segment_bytes: 20_000, ..open.clone() }))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -300,6 +294,17 @@ impl<'t> Copied<'t> {
         let bytes = fs::read(self.path("checkpoint")).expect("readable");
         Checkpoint::parse_note(&bytes).expect("a checkpoint").0
     }
+}
+
+/// A process that another test begins holds this one's locks too, until it becomes another program.
+pub(super) fn unheld<T>(open: impl Fn() -> Result<T, TrailError>) -> T {
+    for _ in 0..500 {
+        match open() {
+            Err(TrailError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.expect("a trail"),
+        }
+    }
+    panic!("the trail stays held");
 }
 
 /// In memory where there is such a folder: campaigns write thousands of files a second.
