@@ -83,9 +83,12 @@ impl Image {
         self.shell("mount -o loop image at || { echo 'needs root and loop devices' >&2; exit 1; }");
     }
 
-    /// The detached device goes with the mount.
+    /// The device goes with the mount: at once, or when a namespace that another test made meanwhile lets go of
+    /// it. Until then a mount would bring back the very same file system, shut down or not.
     fn unmount(&self) {
-        self.shell("umount at");
+        self.shell(
+            "umount at; for i in $(seq 1200); do [ -n \"$(losetup -j image)\" ] || exit 0; sleep 0.1; done; exit 1",
+        );
     }
 
     /// EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH, on any file of the file system.
