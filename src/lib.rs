@@ -21,6 +21,10 @@ pub mod query;
 /// `whodid.toml`, saved queries and alerts: every error at once, with its line.
 pub mod config;
 
+#[cfg(feature = "aws")]
+/// A client of AWS as the machine is set up, and its errors in words.
+pub mod aws;
+
 /// Bytes and positions from files, folders, S3 and standard input.
 pub mod collect;
 

@@ -18,21 +18,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Of sources only the zone.
     ("schedule", &["event", "sources"]),
     ("config", &["event", "clock", "sources", "query", "schedule"]),
-    ("collect", &["event", "clock", "sources", "config"]),
+    ("aws", &[]),
+    ("collect", &["event", "clock", "sources", "config", "aws"]),
     ("trail", &["event", "durable"]),
     ("index", &["event", "durable", "query", "trail"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
     // Of the trail only what reads it.
-    ("anchor", &["event", "clock", "durable", "config", "trail"]),
+    ("anchor", &["event", "clock", "durable", "config", "trail", "aws"]),
     ("witness", &["event", "clock", "durable", "config", "trail"]),
 ];
 
 /// The only rooms that may use a crate, or a part of the standard library.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("tantivy", &["index"]),
-    ("aws_config", &["collect", "anchor"]),
-    ("aws_sdk_s3", &["collect", "anchor"]),
+    ("aws_config", &["aws"]),
+    ("aws_sdk_s3", &["aws", "collect", "anchor"]),
     ("inotify", &["collect"]),
     ("reqwest", &["alert", "anchor"]),
     ("ed25519_dalek", &["trail"]),
@@ -40,7 +41,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper", &["witness"]),
     ("hyper_util", &["witness"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
+    ("tokio", &["aws", "collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
     ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "pipeline", "cli"]),
 ];
 

@@ -19,6 +19,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ObjectLockMode;
 
 use super::{AnchorError, Probe, Signed};
+use crate::aws::{self, NoRegion, Place, chain};
 use crate::config::anchor::{Bucket, Lock, LockMode};
 use crate::event::Stamp;
 use crate::trail::checkpoint::{self, Checkpoint};
@@ -106,25 +107,13 @@ impl Store {
         if let Some(client) = &self.client {
             return Ok(client.clone());
         }
-        let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
-        if let Some(region) = &self.bucket.region {
-            loader = loader.region(aws_config::Region::new(region.clone()));
-        }
-        let shared = loader.load().await;
-        let mut config = aws_sdk_s3::config::Builder::from(&shared)
-            .force_path_style(self.bucket.path_style)
+        let Bucket { region, endpoint, path_style, .. } = &self.bucket;
+        let place = Place { region: region.as_deref(), endpoint: endpoint.as_deref(), path_style: *path_style };
+        let config = place.s3().await.map_err(|NoRegion| AnchorError::NoRegion)?;
+        let config = config
             // Who tries again is the worker: what it sends then may be newer.
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(REQUEST_MAX).build());
-        if let Some(endpoint) = &self.bucket.endpoint {
-            config = config.endpoint_url(endpoint);
-        }
-        match (shared.region(), &self.bucket.endpoint) {
-            (Some(_), _) => {}
-            // Other services that speak S3 have no regions, but the signature has a place for one.
-            (None, Some(_)) => config = config.region(aws_config::Region::from_static("us-east-1")),
-            (None, None) => return Err(AnchorError::NoRegion),
-        }
         Ok(self.client.insert(Client::from_conf(config.build())).clone())
     }
 }
@@ -176,28 +165,12 @@ fn refused<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> An
     }
 }
 
-/// What went wrong before there was an answer; the SDK tells it in words only.
+/// What went wrong before there was an answer.
 fn unanswered(text: &str) -> AnchorError {
-    let lower = text.to_ascii_lowercase();
-    match lower.contains("credential") || lower.contains("identity") {
+    match aws::is_about_credentials(text) {
         true => AnchorError::NoCredentials,
         false => AnchorError::Io(text.to_owned()),
     }
-}
-
-/// An error with all its causes, the last of which usually says it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

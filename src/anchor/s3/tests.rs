@@ -6,10 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-
 use super::*;
 use crate::anchor::bench::{ORIGIN, block_on, forked, signed};
+use crate::aws::moto;
 use crate::trail::note::SignerKey;
 
 pub(super) fn bucket(endpoint: &str, lock: Option<Lock>) -> Bucket {
@@ -23,16 +22,10 @@ pub(super) fn bucket(endpoint: &str, lock: Option<Lock>) -> Bucket {
     }
 }
 
-/// With credentials of its own: those of the machine are none of a test's business.
 pub(super) fn store(endpoint: &str, lock: Option<Lock>) -> Store {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+    let config = moto::config(endpoint)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(2)).build())
-        .force_path_style(true)
         .build();
     Store { client: Some(Client::from_conf(config)), ..Store::new(&bucket(endpoint, lock)) }
 }

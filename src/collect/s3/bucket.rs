@@ -6,6 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
+use crate::aws::{self, NoRegion, Place, chain};
 use crate::config::source::From;
 
 /// Why the bucket did not give what was asked for.
@@ -91,30 +92,14 @@ impl S3Error {
 
     /// What went wrong before there was an answer; the SDK tells it in words only.
     fn of_chain(text: &str) -> Self {
-        let lower = text.to_ascii_lowercase();
-        if lower.contains("credential") || lower.contains("identity") {
+        if aws::is_about_credentials(text) {
             Self::NoCredentials
-        } else if lower.contains("region") {
+        } else if text.to_ascii_lowercase().contains("region") {
             Self::NoRegion
         } else {
             Self::Unreachable(text.to_owned())
         }
     }
-}
-
-/// An error with all its causes, the last of which usually says it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A client, and which bucket it asks.
@@ -155,21 +140,8 @@ impl Bucket {
     /// With the credentials of the normal chain.
     pub(super) async fn open(from: &From) -> Result<Self, S3Error> {
         let From::S3 { bucket, region, endpoint, path_style, .. } = from else { return Err(S3Error::NoBucket) };
-        let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
-        if let Some(region) = region {
-            loader = loader.region(aws_config::Region::new(region.clone()));
-        }
-        let shared = loader.load().await;
-        let mut config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(*path_style);
-        if let Some(endpoint) = endpoint {
-            config = config.endpoint_url(endpoint);
-        }
-        match (shared.region(), endpoint) {
-            (Some(_), _) => {}
-            // Other services that speak S3 have no regions, but the signature has a place for one.
-            (None, Some(_)) => config = config.region(aws_config::Region::from_static("us-east-1")),
-            (None, None) => return Err(S3Error::NoRegion),
-        }
+        let place = Place { region: region.as_deref(), endpoint: endpoint.as_deref(), path_style: *path_style };
+        let config = place.s3().await.map_err(|NoRegion| S3Error::NoRegion)?;
         Ok(Self { client: Client::from_conf(config.build()), name: bucket.clone() })
     }
 

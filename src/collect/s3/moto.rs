@@ -1,20 +1,17 @@
-//! Against a real S3 implementation: moto's server, started here on a free port.
-//!
-//! `tests/run` installs it; by hand: `python3 -m venv target/test-env && target/test-env/bin/pip install 'moto[server]'`.
+//! Against a real S3 implementation.
 
 use std::collections::HashSet;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use tokio::sync::{mpsc, watch};
 
 use super::bucket::Bucket;
 use super::*;
+use crate::aws::moto::{self, Moto};
 use crate::clock::Clock;
 use crate::collect::outlet::Shared;
 use crate::collect::registry::Registry;
@@ -28,68 +25,34 @@ const NAME: &str = "audit-logs";
 const DAY: &str = "AWSLogs/o-1a/123456789012/CloudTrail/eu-west-1/2026/11/20";
 
 /// A server of its own, with one bucket.
-struct Moto {
-    server: Child,
-    endpoint: String,
-    runtime: tokio::runtime::Runtime,
-}
+struct Store(Moto);
 
-impl Drop for Moto {
-    fn drop(&mut self) {
-        self.server.kill().expect("it runs");
-        self.server.wait().expect("it was killed");
-    }
-}
-
-impl Moto {
+impl Store {
     fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("it is bound").port();
-        drop(free);
-        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/test-env/bin/moto_server");
-        let server = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("moto_server is installed by tests/run");
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "moto_server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let moto = Self { server, endpoint: format!("http://127.0.0.1:{port}"), runtime: runtime.expect("a runtime") };
-        let bucket = moto.bucket(NAME);
-        moto.runtime.block_on(bucket.client.create_bucket().bucket(NAME).send()).expect("a bucket");
-        moto
+        let store = Self(Moto::start());
+        let bucket = store.bucket(NAME);
+        store.0.runtime.block_on(bucket.client.create_bucket().bucket(NAME).send()).expect("a bucket");
+        store
     }
 
     fn bucket(&self, name: &str) -> Bucket {
-        bucket_at(&self.endpoint, name)
+        bucket_at(&self.0.endpoint, name)
     }
 
     fn put(&self, key: &str, body: Vec<u8>) {
         let client = self.bucket(NAME).client;
         let put = client.put_object().bucket(NAME).key(key).body(body.into());
-        self.runtime.block_on(put.send()).expect("an object");
+        self.0.runtime.block_on(put.send()).expect("an object");
     }
 
     /// One run over the bucket: its summary, and the events that were sent.
     fn once(&self, bucket: Bucket, prefix: &str, trail: &mut Trail) -> Summary {
-        once(&self.runtime, bucket, prefix, trail)
+        once(&self.0.runtime, bucket, prefix, trail)
     }
 }
 
 fn bucket_at(endpoint: &str, name: &str) -> Bucket {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .force_path_style(true)
-        .build();
-    Bucket { client: Client::from_conf(config), name: name.to_owned() }
+    Bucket { client: Client::from_conf(moto::config(endpoint).build()), name: name.to_owned() }
 }
 
 fn once(runtime: &tokio::runtime::Runtime, bucket: Bucket, prefix: &str, trail: &mut Trail) -> Summary {
@@ -192,7 +155,7 @@ fn key(minute: &str, random: &str) -> String {
 #[test]
 #[ignore = "needs moto"]
 fn objects_are_read_once_in_order_and_late_ones_are_not_missed() {
-    let moto = Moto::start();
+    let moto = Store::start();
     let mut trail = Trail::default();
     moto.put(&key("1000", "b"), gzip("two\n"));
     moto.put(&key("1000", "a"), gzip("one\n"));
@@ -223,7 +186,7 @@ fn objects_are_read_once_in_order_and_late_ones_are_not_missed() {
 #[test]
 #[ignore = "needs moto"]
 fn more_than_a_page_and_keys_of_no_layout() {
-    let moto = Moto::start();
+    let moto = Store::start();
     let expected: Vec<_> = (0..1_050).map(|n| format!("line {n:04}")).collect();
     for (n, line) in expected.iter().enumerate() {
         moto.put(&format!("export/part-{n:04}.json"), line.clone().into_bytes());
@@ -241,7 +204,7 @@ fn more_than_a_page_and_keys_of_no_layout() {
 #[test]
 #[ignore = "needs moto"]
 fn failures_are_told_apart_and_said_once() {
-    let moto = Moto::start();
+    let moto = Store::start();
     let mut trail = Trail::default();
     for _ in 0..2 {
         let summary = moto.once(moto.bucket("no-such-bucket"), "", &mut trail);

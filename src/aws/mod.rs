@@ -1,0 +1,70 @@
+//! A client of AWS as this machine is set up, and its errors in words.
+//!
+//! Which service is asked for what, and what an error means there, is the business of the rooms that ask.
+
+use std::error::Error;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::Builder;
+
+#[cfg(test)]
+pub mod moto;
+
+/// Where a service is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'p> {
+    /// None: that of the AWS configuration.
+    pub region: Option<&'p str>,
+    /// Of another service that speaks the same.
+    pub endpoint: Option<&'p str>,
+    /// `endpoint/bucket/key`
+    pub path_style: bool,
+}
+
+/// Neither the place nor the AWS configuration names a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRegion;
+
+impl Place<'_> {
+    /// What a client of S3 is made of, with the credentials of the normal chain.
+    pub async fn s3(self) -> Result<Builder, NoRegion> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(region) = self.region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let shared = loader.load().await;
+        let config = Builder::from(&shared).force_path_style(self.path_style);
+        let config = match self.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint),
+            None => config,
+        };
+        match (shared.region(), self.endpoint) {
+            (Some(_), _) => Ok(config),
+            // Other services that speak S3 have no regions, but the signature has a place for one.
+            (None, Some(_)) => Ok(config.region(Region::from_static("us-east-1"))),
+            (None, None) => Err(NoRegion),
+        }
+    }
+}
+
+/// An error with all its causes, the last of which usually says it.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Whether such a text speaks of credentials that were not found: before there is an answer the SDK says so in
+/// words only.
+pub fn is_about_credentials(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.contains("credential") || lower.contains("identity")
+}
