@@ -14,6 +14,7 @@ mod family;
 pub mod fields;
 mod fit;
 mod id;
+pub mod link;
 pub mod own;
 mod stamp;
 pub mod tag;

@@ -42,6 +42,8 @@ pub mod action {
     pub const ANCHOR_RESTATED: &str = "anchor.restated";
     pub const NOTIFY_SENT: &str = "notify.sent";
     pub const NOTIFY_FAILED: &str = "notify.failed";
+    /// Who was behind another event ([`super::super::link::Link`]).
+    pub const LINK: &str = "link";
 }
 
 /// An event that whodid itself states; `object` is what it is about (a source's name, an alert's id).
