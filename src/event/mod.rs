@@ -273,22 +273,30 @@ impl Event {
     }
 
     /// Everything under `detail`: what is stored there, and for a record that is JSON itself the
-    /// parsed record under its family's name.
+    /// parsed record under its family's name, beside what the decoder made of it.
     pub fn detail_tree(&self) -> Map<String, serde_json::Value> {
         let mut tree = self.detail.clone();
         if self.source.kind.record_is_json()
             && let Some(raw) = &self.raw
-            && let Ok(record @ serde_json::Value::Object(_)) = serde_json::from_str(raw)
+            && let Ok(serde_json::Value::Object(mut record)) = serde_json::from_str(raw)
         {
-            tree.insert(self.source.kind.detail_key().to_owned(), record);
+            let key = self.source.kind.detail_key();
+            if let Some(serde_json::Value::Object(made)) = tree.remove(key) {
+                record.extend(made);
+            }
+            tree.insert(key.to_owned(), serde_json::Value::Object(record));
         }
         tree
     }
 
     /// Sets one value under `detail.<family>`.
     pub fn set_detail(&mut self, key: &str, value: impl Into<serde_json::Value>) {
-        let family = self.source.kind.detail_key();
-        let slot = self.detail.entry(family).or_insert_with(|| serde_json::Value::Object(Map::new()));
+        self.set_detail_of(self.source.kind, key, value);
+    }
+
+    /// The same under another family's name: a message of sshd says the same in a file and in the journal.
+    pub fn set_detail_of(&mut self, family: Family, key: &str, value: impl Into<serde_json::Value>) {
+        let slot = self.detail.entry(family.detail_key()).or_insert_with(|| serde_json::Value::Object(Map::new()));
         if let serde_json::Value::Object(map) = slot {
             map.insert(key.to_owned(), value.into());
         }

@@ -9,6 +9,7 @@
 //!
 //! Nothing here vouches for anything: whoever may write to the log socket chooses all of it but the stamp.
 
+use super::message::Message;
 use super::stamp::{self, Written};
 
 /// The parts of one line.
@@ -21,6 +22,13 @@ pub(super) struct Header<'a> {
     pub(super) program: Option<&'a str>,
     pub(super) pid: Option<u32>,
     pub(super) message: &'a str,
+}
+
+impl<'a> Header<'a> {
+    /// What was said, without the line around it.
+    pub(super) fn said(&self) -> Message<'a> {
+        Message { program: self.program, text: self.message }
+    }
 }
 
 /// Takes a line apart; `None` if it does not begin with a stamp.

@@ -1,27 +1,51 @@
 //! Which program's messages are read where.
 
-use super::header::Header;
 use super::pam::Speaker;
 use super::reading::{HOST, Reading};
 use super::{accounts, become_root, cron, groups, login, logind, pam, polkit, sshd, su, sudo};
-use crate::event::Event;
+use crate::event::{Event, Family};
 
-/// Puts what the message says into the event; one that nobody knows leaves it as it is.
-pub(super) fn tell(header: &Header<'_>, event: &mut Event) {
-    if let Some(reading) = repeated_last(header.message) {
-        return reading.fill(event);
-    }
-    let Some(program) = header.program else { return };
-    let (name, module) = with_module(program);
-    if name.len() < program.len() {
-        event.place.service = Some(name.to_owned());
-    }
-    let (message, times) = repeated(header.message);
-    if let Some(reading) = read(name, module, message) {
-        reading.fill(event);
-        if let Some(times) = times {
-            event.set_detail("repeated", times);
+/// What a program said, wherever it stands: in a line of an auth log, or in a record of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// As it calls itself: `sshd`, `sshd(pam_unix)`.
+    pub program: Option<&'a str>,
+    pub text: &'a str,
+}
+
+impl Message<'_> {
+    /// Puts what the message says into the event; one that nobody knows leaves it as it is.
+    pub fn tell(&self, event: &mut Event) {
+        if let Some(reading) = repeated_last(self.text) {
+            return reading.fill(event);
         }
+        let Some(program) = self.program else { return };
+        let (name, module) = with_module(program);
+        if name.len() < program.len() {
+            event.place.service = Some(name.to_owned());
+        }
+        let (message, times) = repeated(self.text);
+        if let Some(reading) = read(name, module, message) {
+            reading.fill(event);
+            if let Some(times) = times {
+                event.set_detail_of(Family::Auth, "repeated", times);
+            }
+        }
+    }
+
+    /// Whether it may quote a command. Those of PAM, sshd and the like quote names that strangers typed.
+    pub fn has_command(&self) -> bool {
+        let quotes =
+            |name| matches!(name, "sudo" | "CRON" | "CROND" | "cron" | "crond" | "pkexec" | "doas" | "polkitd");
+        let Some((name, _)) = self.program.map(with_module) else { return true };
+        !self.is_of_auth() || quotes(name) && !self.text.starts_with("pam_")
+    }
+
+    /// Whether an auth log is where a message like this is found.
+    pub fn is_of_auth(&self) -> bool {
+        let Some(program) = self.program else { return false };
+        let (name, module) = with_module(program);
+        module.is_some() || reader(name).is_some() || self.text.starts_with("pam_")
     }
 }
 
@@ -62,20 +86,6 @@ fn reader(program: &str) -> Option<Reader> {
         "dropbear" => login::dropbear,
         _ => return None,
     })
-}
-
-/// Whether the message may quote a command. Those of PAM, sshd and the like quote names that strangers typed.
-pub(super) fn has_command(header: &Header<'_>) -> bool {
-    let quotes = |name| matches!(name, "sudo" | "CRON" | "CROND" | "cron" | "crond" | "pkexec" | "doas" | "polkitd");
-    let Some((name, _)) = header.program.map(with_module) else { return true };
-    !is_of_auth(header) || quotes(name) && !header.message.starts_with("pam_")
-}
-
-/// Whether an auth log is where a line like this is found.
-pub(super) fn is_of_auth(header: &Header<'_>) -> bool {
-    let Some(program) = header.program else { return false };
-    let (name, module) = with_module(program);
-    module.is_some() || reader(name).is_some() || header.message.starts_with("pam_")
 }
 
 /// `sshd(pam_unix)`, as PAM of old named itself, and `polkitd(authority=local)`.

@@ -38,6 +38,7 @@ use super::plain::UNPARSED;
 use super::{Stream, secrets};
 use crate::event::{Event, Stamp, tag};
 use header::Header;
+pub use message::Message;
 use when::Whens;
 
 /// Decodes an auth log.
@@ -61,7 +62,7 @@ impl Tell for Records {
             Part::Later => None,
         };
         // What strangers type is no command; looked at as one, it could hide the words around it.
-        let has_command = !matches!((&header, line.part), (Some(header), Part::Whole) if !message::has_command(header));
+        let has_command = !matches!((&header, line.part), (Some(header), Part::Whole) if !header.said().has_command());
         let record = if has_command { secrets::redact(line.bytes) } else { Cow::Borrowed(line.bytes) };
         let mut event = self.told(line, &record, header, observed);
         if let Cow::Owned(_) = record {
@@ -88,7 +89,7 @@ impl Records {
         }
         // The rest of a message may change what its beginning means: a piece of one is not read.
         match (header, line.part) {
-            (Some(header), Part::Whole) => message::tell(&header, &mut event),
+            (Some(header), Part::Whole) => header.said().tell(&mut event),
             (_, Part::Whole) => {}
             (_, Part::First | Part::Later) => event.tag(tag::LINE_PIECE),
         }
@@ -156,7 +157,7 @@ pub fn is_auth(head: &[u8]) -> bool {
         lines += 1;
         let Some(header) = std::str::from_utf8(line).ok().and_then(header::read) else { continue };
         headers += 1;
-        known += usize::from(message::is_of_auth(&header));
+        known += usize::from(header.said().is_of_auth());
     }
     known > 0 && headers * 2 > lines && known * 2 >= headers
 }

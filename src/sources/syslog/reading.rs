@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::event::{Event, Named, Outcome};
+use crate::event::{Event, Family, Named, Outcome};
 
 /// The facts of one message. What the message does not say stays empty.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,7 +88,7 @@ impl<'a> Reading<'a> {
         event.place.cwd = owned(self.cwd);
         self.fill_remote(event);
         for (key, value) in &self.detail {
-            event.set_detail(key, *value);
+            event.set_detail_of(Family::Auth, key, *value);
         }
     }
 
