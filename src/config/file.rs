@@ -191,7 +191,11 @@ fn read_from(
     let stdin = section.or_default(&settings::source::STDIN).unwrap_or_default();
     let s3 = section.section(&settings::S3);
     if family == Some(Family::Whodid) {
-        section.report_key("type", "`type`: whodid's own events are no source", "auth, wtmp, btmp or cloudtrail");
+        section.report_key(
+            "type",
+            "`type`: whodid's own events are no source",
+            "auth, wtmp, btmp, cloudtrail, exec or ansible",
+        );
         return None;
     }
     if usize::from(section.has("paths")) + usize::from(stdin) + usize::from(s3.is_some()) > 1 {

@@ -16,12 +16,17 @@ pub enum Family {
     Btmp,
     /// AWS CloudTrail records.
     Cloudtrail,
+    /// Commands that `whodid exec` ran.
+    Exec,
+    /// What Ansible did, told by the callback plugin.
+    Ansible,
     /// whodid's own events.
     Whodid,
 }
 
 impl Family {
-    pub const ALL: [Self; 5] = [Self::Auth, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Whodid];
+    pub const ALL: [Self; 7] =
+        [Self::Auth, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Exec, Self::Ansible, Self::Whodid];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -29,6 +34,8 @@ impl Family {
             Self::Wtmp => "wtmp",
             Self::Btmp => "btmp",
             Self::Cloudtrail => "cloudtrail",
+            Self::Exec => "exec",
+            Self::Ansible => "ansible",
             Self::Whodid => "whodid",
         }
     }
@@ -43,7 +50,7 @@ impl Family {
 
     /// Records that are JSON are kept once, in `raw`; their `detail` is derived when reading.
     pub fn record_is_json(self) -> bool {
-        matches!(self, Self::Cloudtrail)
+        matches!(self, Self::Cloudtrail | Self::Exec | Self::Ansible)
     }
 }
 
@@ -55,7 +62,7 @@ impl fmt::Display for Family {
 
 /// The text names no source family.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no source family (known: auth, wtmp, btmp, cloudtrail, whodid)")]
+#[error("\"{0}\" is no source family (known: auth, wtmp, btmp, cloudtrail, exec, ansible, whodid)")]
 pub struct UnknownFamily(pub String);
 
 impl FromStr for Family {

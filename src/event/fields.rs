@@ -231,6 +231,9 @@ pub static FIELDS: &[Field] = &[
         e.what.command.as_deref(),
         sink
     )),
+    field!("what.run", Keyword, [], "id of the run that it belongs to, and of the runs around that", |e, sink| {
+        e.what.run.iter().for_each(|run| sink(Value::Str(run)));
+    }),
     field!("what.target.name", Keyword, ["user.target.name"], "the user acted on", |e, sink| {
         text(e.what.target.as_ref().and_then(|n| n.name.as_deref()), sink);
     }),

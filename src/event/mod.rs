@@ -130,6 +130,9 @@ pub struct What {
     pub object: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// The run that it belongs to, after the runs around it; outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<String>,
     /// The user acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Named>,

@@ -7,11 +7,14 @@
 //! Invariants, tested for every source: any split of the input gives the same events; every byte of
 //! the input is in the `raw` of some event (blank lines aside); nothing panics.
 
+pub mod ansible;
 pub mod by_line;
 pub mod cloudtrail;
+pub mod exec;
 pub mod ids;
 pub mod lines;
 pub mod plain;
+pub mod run_record;
 pub mod secrets;
 pub mod syslog;
 pub mod utmp;
@@ -75,6 +78,7 @@ pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
         Family::Auth => Box::new(syslog::Syslog::new(stream)),
         Family::Wtmp | Family::Btmp => Box::new(utmp::Utmp::new(stream)),
         Family::Cloudtrail => Box::new(cloudtrail::Cloudtrail::new(stream)),
+        Family::Exec | Family::Ansible => Box::new(run_record::Records::new(stream)),
         Family::Whodid => Box::new(plain::Plain::new(stream)),
     }
 }
@@ -83,6 +87,9 @@ pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
 /// content leaves several.
 pub fn detect(name: &str, head: &[u8]) -> Option<Family> {
     if let Some(family) = utmp::family(name, head) {
+        return Some(family);
+    }
+    if let Some(family) = run_record::family(head) {
         return Some(family);
     }
     if syslog::is_auth(head) {

@@ -15,6 +15,7 @@ pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
         category: category(record, service, action).map(str::to_owned).into_iter().collect(),
         object: object(record),
         command: None,
+        run: Vec::new(),
         target,
         group,
         exposes: if outcome == Outcome::Success { exposes(record) } else { Vec::new() },

@@ -1,7 +1,8 @@
 //! Marks that automation leaves in sudo's commands.
 //!
 //! A playbook's start and end, where a team logs them (`echo Ansible playbook started on web-1`), and the
-//! word by which Ansible knows that it became another user (`echo BECOME-SUCCESS-<id>`).
+//! word by which Ansible knows that it became another user (`echo BECOME-SUCCESS-<id>`), behind which the run
+//! that it belongs to may be named: `WHODID_RUN=<id>`.
 
 /// What a command marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,8 +10,11 @@ pub(super) enum Mark<'a> {
     /// A playbook started on this host.
     Started(&'a str),
     Finished(&'a str),
-    /// A task; the id is that of one connection.
-    Task(&'a str),
+    /// A task; the id is that of one connection. `run` is what the play's `environment` has as `WHODID_RUN`.
+    Task {
+        id: &'a str,
+        run: Option<&'a str>,
+    },
 }
 
 /// The mark of a command, if it is one from its first word to its last.
@@ -45,7 +49,8 @@ fn task(arguments: &str) -> Option<Mark<'_>> {
     words.by_ref().find(|word| *word == "-c")?;
     let id = words.by_ref().find(|word| *word != "echo")?.strip_prefix("BECOME-SUCCESS-")?;
     let end = id.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(id.len());
-    id.get(..end).filter(|id| !id.is_empty()).map(Mark::Task)
+    let id = id.get(..end).filter(|id| !id.is_empty())?;
+    Some(Mark::Task { id, run: words.find_map(|word| word.strip_prefix("WHODID_RUN=")) })
 }
 
 #[cfg(test)]
@@ -54,12 +59,14 @@ mod tests {
 
     #[test]
     fn marks_are_whole_commands() {
+        let task = |id, run| Some(Mark::Task { id, run });
         for (command, expect) in [
             ("/usr/bin/echo Ansible playbook started on web-1", Some(Mark::Started("web-1"))),
             ("/bin/echo Ansible\\ playbook\\ finished\\ on\\ web-1", Some(Mark::Finished("web-1"))),
-            ("/bin/sh -c echo BECOME-SUCCESS-abcdef ; /usr/bin/python3", Some(Mark::Task("abcdef"))),
-            ("/bin/sh -c echo\\ BECOME-SUCCESS-abc\\ ;\\ /usr/bin/python3", Some(Mark::Task("abc"))),
-            ("/bin/bash -c 'echo BECOME-SUCCESS-abc'", Some(Mark::Task("abc"))),
+            ("/bin/sh -c echo BECOME-SUCCESS-abcdef ; /usr/bin/python3", task("abcdef", None)),
+            ("/bin/sh -c echo\\ BECOME-SUCCESS-abc\\ ;\\ /usr/bin/python3", task("abc", None)),
+            ("/bin/bash -c 'echo BECOME-SUCCESS-abc'", task("abc", None)),
+            ("/bin/sh -c echo BECOME-SUCCESS-abc ; WHODID_RUN=q4/z2 /usr/bin/python3", task("abc", Some("q4/z2"))),
             ("/usr/bin/echo Ansible playbook started on web-1 ; COMMAND=/bin/sh", None),
             ("/usr/bin/echo Ansible playbook started on ", None),
             ("/usr/bin/grep Ansible playbook started on web-1", None),

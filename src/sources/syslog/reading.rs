@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::event::{Event, Family, Named, Outcome};
+use crate::sources::run_record::runs;
 
 /// The facts of one message. What the message does not say stays empty.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub(super) struct Reading<'a> {
     pub(super) key: Option<&'a str>,
     pub(super) object: Option<&'a str>,
     pub(super) command: Option<&'a str>,
+    /// Ids of the runs around it, as `WHODID_RUN` has them.
+    pub(super) run: Option<&'a str>,
     /// The user acted on.
     pub(super) target: Option<&'a str>,
     pub(super) target_uid: Option<&'a str>,
@@ -82,6 +85,7 @@ impl<'a> Reading<'a> {
         event.who.key = owned(self.key);
         event.what.object = owned(self.object);
         event.what.command = owned(self.command);
+        event.what.run = self.run.and_then(runs).unwrap_or_default();
         event.what.target = named(self.target, self.target_uid);
         event.what.group = named(self.group, self.gid);
         event.place.tty = owned(self.tty.map(without_dev));

@@ -160,7 +160,10 @@ fn mark<'a>(reading: &mut Reading<'a>, command: &'a str) {
     match ansible::mark(command) {
         Some(Mark::Started(host)) => (reading.action, reading.object) = ("run.start", Some(host)),
         Some(Mark::Finished(host)) => (reading.action, reading.object) = ("run.finish", Some(host)),
-        Some(Mark::Task(id)) => reading.detail.push(("ansible_become", id)),
+        Some(Mark::Task { id, run }) => {
+            reading.detail.push(("ansible_become", id));
+            reading.run = run;
+        }
         None => {}
     }
 }
