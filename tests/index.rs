@@ -18,6 +18,7 @@ use whodid::query::ast::Ast;
 
 use crate::generate;
 
+mod joined;
 mod recovery;
 
 pub(crate) const ORIGIN: &str = "example.org/web-1/test";

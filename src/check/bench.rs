@@ -13,7 +13,7 @@ use crate::config::{Channel, Config, SavedQuery};
 use crate::event::fields::{self, FieldRef};
 use crate::event::{Event, EventId, Family, Source, Stamp};
 use crate::index::{Hit, Hits, Index, IndexError, Search};
-use crate::query::{Query, matches};
+use crate::query::{Query, Subject};
 use crate::schedule::Schedule;
 
 pub(crate) fn at(text: &str) -> Stamp {
@@ -43,8 +43,8 @@ impl Memory {
         let mut hits: Vec<Hit> = (0..)
             .zip(&self.events)
             .filter(|(seq, event)| *seq >= search.from_seq && bounds.contains(&event.when.micros()))
-            .filter(|(_, event)| matches(&search.query, event))
-            .map(|(seq, event)| Hit { seq, event: event.clone() })
+            .filter(|(seq, event)| Subject::placed(event, *seq).matches(&search.query))
+            .map(|(seq, event)| Hit::new(seq, event.clone()))
             .collect();
         hits.sort_by_key(|hit| (hit.event.when.micros(), hit.seq));
         Ok(hits)
@@ -172,6 +172,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         alerts: BTreeMap::from([(alert.id.clone(), alert)]),
         channels: log_channel(),
         anchors: Vec::new(),
+        people: std::sync::Arc::default(),
         keep: crate::config::Keep::default(),
         signing: crate::config::Signing::default(),
         stale_after: minutes(5),

@@ -179,7 +179,7 @@ fn too_much_for_memory_is_unknown_and_never_a_wrong_number() {
     let question = Question::new(&alert, &query);
     let mut tally = Tally::new(&question);
     let fact = |seq: u64, object: String| {
-        let hit = crate::index::Hit { seq, event: on(event("11:50", "x", "alice"), &object) };
+        let hit = crate::index::Hit::new(seq, on(event("11:50", "x", "alice"), &object));
         super::fact::Facts::new(&question, None).of(&hit).expect("a fact")
     };
     let refused = (0..).map(|n| tally.take(&fact(n, format!("{n:<9000}")))).position(|taken| taken.is_err());
@@ -298,7 +298,7 @@ fn rows_name_the_user_acted_on_and_the_failure() {
     added.what.target = Some(Named::name("mallory"));
     added.what.group = Some(Named::name("sudo"));
     added.place.host = Some("web-1".into());
-    let row = |event: Event| Row::of(&crate::index::Hit { seq: 7, event });
+    let row = |event: Event| Row::of(&crate::index::Hit::new(7, event));
     assert_eq!(row(added).text(), "root group.member.add mallory sudo on web-1 at 2026-11-20T11:40:00Z");
     let mut denied = event("11:41", "sudo.command", "carol");
     denied.who.as_ = Some(Named::name("root"));

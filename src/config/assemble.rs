@@ -71,6 +71,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         alerts,
         channels: settings.channels,
         anchors: settings.anchors,
+        people: settings.people.into(),
         keep: settings.keep,
         signing: settings.signing,
         stale_after: settings.stale_after,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::Family;
+use crate::query::People;
 
 use super::alert::Channel;
 use super::anchor::Anchor;
@@ -13,7 +14,7 @@ use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, settings, signing};
+use super::{Keep, Signing, anchor, channel, person, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     pub(super) signing: Signing,
     pub(super) stale_after: Duration,
     pub(super) anchors: Vec<Anchor>,
+    pub(super) people: People,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) disabled: Vec<At<String>>,
     /// Whom alerts tell that do not say whom.
@@ -59,6 +61,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         signing: Signing::default(),
         stale_after: Duration::ZERO,
         anchors: anchor::read_all(&mut top, folder),
+        people: person::read_all(&mut top),
         channels: channel::read_all(&mut top),
         disabled: Vec::new(),
         notify: Vec::new(),

@@ -17,6 +17,7 @@ mod definitions;
 pub mod example;
 mod file;
 mod machine;
+mod person;
 mod problem;
 pub mod prove;
 pub mod saved;
@@ -38,9 +39,11 @@ pub use source::Source;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::query::People;
 
 use assemble::{Place, assemble};
 
@@ -63,6 +66,8 @@ pub struct Config {
     pub alerts: BTreeMap<String, Alert>,
     pub channels: BTreeMap<String, Channel>,
     pub anchors: Vec<Anchor>,
+    /// Who is who, when the trail is read.
+    pub people: Arc<People>,
     /// How much of the trail is kept.
     pub keep: Keep,
     /// Who signs it.

@@ -49,6 +49,19 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Whether its values are in no event, but come of links and of who is who, when an event is read.
+    pub fn is_joined(&self) -> bool {
+        JOINED.contains(&self.name)
+    }
+}
+
+/// Of an event alone these fields have no value: no index holds them (`query::people`).
+pub const JOINED: [&str; 2] = [PERSON, CHAIN];
+
+pub const PERSON: &str = "who.person";
+pub const CHAIN: &str = "who.chain";
+
 impl std::fmt::Debug for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
@@ -93,6 +106,11 @@ impl FieldRef {
             Self::Known(field) => field.kind,
             Self::Detail(_) => Kind::Keyword,
         }
+    }
+
+    /// See [`Field::is_joined`].
+    pub fn is_joined(&self) -> bool {
+        matches!(self, Self::Known(field) if field.is_joined())
     }
 }
 
@@ -207,6 +225,14 @@ pub static FIELDS: &[Field] = &[
     field!("who.port", Number, ["source.port"], "the port they came from", |e, sink| number(e.who.port, sink)),
     field!("who.session", Keyword, [], "session id", |e, sink| text(e.who.session.as_deref(), sink)),
     field!("who.key", Keyword, [], "key fingerprint or access key id", |e, sink| text(e.who.key.as_deref(), sink)),
+    field!(
+        "who.person",
+        Keyword,
+        [],
+        "the person who acted, by the link to their login or by the identity map",
+        |_, _| {}
+    ),
+    field!("who.chain", Keyword, [], "account@address of the login, then each account that was become", |_, _| {}),
     field!("who.service", Keyword, [], "the service that called for somebody", |e, sink| text(
         e.who.service.as_deref(),
         sink

@@ -17,6 +17,8 @@ pub enum IndexError {
     NoTrail(PathBuf),
     #[error("{path} may not be read by this user ({source}): add them to the group that owns it")]
     Permission { path: PathBuf, source: io::Error },
+    #[error("more than {most} links bear on the answer: name a shorter time")]
+    Links { most: usize },
 
     // Ask again later.
     #[error("the index is {by} events behind the trail: start `whodid run`, or wait until it has caught up")]

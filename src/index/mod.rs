@@ -9,13 +9,16 @@
 pub mod embedded;
 mod entries;
 mod error;
+mod joined;
 
 pub use entries::Entries;
 pub use error::{Damage, IndexError};
+pub use joined::Joined;
 
 use std::ops::Bound;
 
 use crate::event::{Event, Stamp};
+use crate::query::Attribution;
 use crate::query::ast::Ast;
 
 /// What to look for.
@@ -41,6 +44,14 @@ impl Search {
 pub struct Hit {
     pub seq: u64,
     pub event: Event,
+    /// Who was behind it; nobody until [`Index::attribute`] was asked.
+    pub by: Attribution,
+}
+
+impl Hit {
+    pub fn new(seq: u64, event: Event) -> Self {
+        Self { seq, event, by: Attribution::default() }
+    }
 }
 
 /// The newest of the events that matched, and how many there are in all.
@@ -65,4 +76,10 @@ pub trait Index: Send + Sync {
     /// Every match, oldest `when` first (equal instants by place in the trail), in bounded memory.
     /// `each` returns false to stop. Returns the place of the trail that the matches are complete to.
     fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError>;
+
+    /// Finds out who was behind some events, by what the trail says before a place of it. An index alone
+    /// knows nobody: see [`Joined`].
+    fn attribute(&self, _hits: &mut [Hit], _before: u64) -> Result<(), IndexError> {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::Bound;
 
-use super::ast::{Ast, Test};
+use super::ast::{Ast, Places, Test};
 use super::print::Pattern;
 use crate::event::escape;
 use crate::event::fields::Kind;
@@ -21,6 +21,7 @@ fn describe(ast: &Ast, depth: usize, prefix: &str, lines: &mut Vec<String>) {
         Ast::All => return line("every event"),
         Ast::Nothing => return line("no event"),
         Ast::Leaf { field, test } => return line(&format!("{} {}", field.name(), words(test, field.kind()))),
+        Ast::Places(places) => return line(&place_words(places)),
         Ast::Not(inner) => return describe(inner, depth, &format!("{prefix}not: "), lines),
         Ast::And(all) => {
             line("all of:");
@@ -34,11 +35,22 @@ fn describe(ast: &Ast, depth: usize, prefix: &str, lines: &mut Vec<String>) {
     below.iter().for_each(|ast| describe(ast, depth + 1, "", lines));
 }
 
+fn place_words(places: &Places) -> String {
+    match places.ranges() {
+        [] => "at no place of the trail".to_owned(),
+        [only] if only.start == 0 => format!("before place {} of the trail", only.end),
+        _ => format!("at one of {} places of the trail", places.len()),
+    }
+}
+
 fn words(test: &Test, kind: Kind) -> String {
     let text = kind == Kind::Text;
     match test {
         Test::Exists => "has a value".to_owned(),
         Test::Keyword(value) => format!("is \"{value}\""),
+        Test::AnyOf(values) => {
+            format!("is one of {}", values.iter().map(|value| format!("\"{value}\"")).collect::<Vec<_>>().join(", "))
+        }
         Test::Words(words) => match words.as_slice() {
             [only] => format!("has the word \"{only}\""),
             phrase => format!("has the words \"{}\" next to each other", phrase.join(" ")),

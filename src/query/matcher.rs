@@ -8,6 +8,7 @@ use std::ops::{Bound, RangeBounds};
 
 use super::ast::{Ast, Test};
 use super::network;
+use super::people::Attribution;
 use crate::event::fields::{self, FieldRef, Kind, Value};
 use crate::event::{Event, Stamp, text};
 
@@ -20,12 +21,24 @@ pub fn matches(ast: &Ast, event: &Event) -> bool {
 #[derive(Debug)]
 pub struct Subject<'e> {
     event: &'e Event,
+    place: Option<u64>,
+    by: Option<&'e Attribution>,
     detail: OnceCell<Vec<(String, String)>>,
 }
 
 impl<'e> Subject<'e> {
     pub fn new(event: &'e Event) -> Self {
-        Self { event, detail: OnceCell::new() }
+        Self { event, place: None, by: None, detail: OnceCell::new() }
+    }
+
+    /// An event of the trail; without its place it lies at none of [`Ast::Places`].
+    pub fn placed(event: &'e Event, place: u64) -> Self {
+        Self { place: Some(place), ..Self::new(event) }
+    }
+
+    /// The same with who was behind it; without that, joined fields have no value.
+    pub fn by(self, by: &'e Attribution) -> Self {
+        Self { by: Some(by), ..self }
     }
 
     pub fn matches(&self, ast: &Ast) -> bool {
@@ -36,12 +49,17 @@ impl<'e> Subject<'e> {
             Ast::Or(any) => any.iter().any(|ast| self.matches(ast)),
             Ast::Not(ast) => !self.matches(ast),
             Ast::Leaf { field, test } => self.has(field, test),
+            Ast::Places(places) => self.place.is_some_and(|place| places.contains(place)),
         }
     }
 
     /// Whether any value of the field passes.
     fn has(&self, field: &FieldRef, test: &Test) -> bool {
         match field {
+            FieldRef::Known(known) if known.is_joined() => {
+                let values = self.by.map(|by| by.values(known)).unwrap_or_default();
+                values.iter().any(|value| keyword_passes(test, fields::searchable(value)))
+            }
             FieldRef::Known(known) => {
                 let mut found = false;
                 known.each(self.event, &mut |value| found = found || passes(test, known.kind, value));
@@ -51,6 +69,11 @@ impl<'e> Subject<'e> {
                 self.detail().iter().any(|(at, value)| at == path && passes(test, Kind::Keyword, Value::Str(value)))
             }
         }
+    }
+
+    /// The values at a path below `detail`.
+    pub(super) fn detail_at<'s>(&'s self, path: &'s str) -> impl Iterator<Item = &'s str> {
+        self.detail().iter().filter(move |(at, _)| at == path).map(|(_, value)| value.as_str())
     }
 
     fn detail(&self) -> &[(String, String)] {
@@ -94,10 +117,11 @@ fn passes(test: &Test, kind: Kind, value: Value<'_>) -> bool {
     }
 }
 
-fn keyword_passes(test: &Test, keyword: &str) -> bool {
+pub(super) fn keyword_passes(test: &Test, keyword: &str) -> bool {
     match test {
         Test::Exists => true,
         Test::Keyword(want) => keyword == want,
+        Test::AnyOf(wanted) => wanted.contains(keyword),
         Test::Wildcard(wildcard) => wildcard.matches(keyword),
         Test::Regex(regex) => regex.compiled.is_match(keyword),
         Test::KeywordRange(lower, upper) => {

@@ -18,6 +18,7 @@ mod network;
 mod node;
 mod parse;
 mod pattern;
+pub mod people;
 mod print;
 mod scan;
 mod time;
@@ -25,6 +26,7 @@ mod time;
 pub use error::{Problem, QueryError};
 pub use explain::explain;
 pub use matcher::{Subject, matches};
+pub use people::{Attribution, People};
 pub use time::{TimeProblem, bounds};
 
 use crate::event::Stamp;

@@ -21,6 +21,8 @@ impl Display for Ast {
                 operand(f, inner)
             }
             Self::Leaf { field, test } => leaf(f, field, test),
+            // No query says it; like this it can be read at least.
+            Self::Places(places) => write!(f, "<{} places of the trail>", places.len()),
         }
     }
 }
@@ -52,6 +54,14 @@ fn leaf(f: &mut fmt::Formatter<'_>, field: &FieldRef, test: &Test) -> fmt::Resul
     match test {
         Test::Exists => f.write_char('*'),
         Test::Keyword(value) => value_text(f, value),
+        Test::AnyOf(values) => {
+            f.write_char('(')?;
+            for (i, value) in values.iter().enumerate() {
+                f.write_str(if i == 0 { "" } else { " OR " })?;
+                value_text(f, value)?;
+            }
+            f.write_char(')')
+        }
         Test::Words(words) => value_text(f, &upper_dots(&words.join(" "))),
         Test::Wildcard(pattern) => Pattern(pattern, field.kind()).fmt(f),
         Test::Regex(regex) => write!(f, "/{}/", escape_slashes(&regex.source)),

@@ -78,7 +78,7 @@ fn implied(query: &Ast) -> Span {
         Ast::Leaf { field: FieldRef::Known(field), test: Test::TimeRange(lower, upper) } if field.name == WHEN => {
             Span::between(lower, upper)
         }
-        Ast::All | Ast::Not(_) | Ast::Leaf { .. } => Span::ALWAYS,
+        Ast::All | Ast::Not(_) | Ast::Leaf { .. } | Ast::Places(_) => Span::ALWAYS,
     }
 }
 

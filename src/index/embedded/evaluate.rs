@@ -58,6 +58,7 @@ impl Segment<'_> {
                 terms::push_path(&mut start, path);
                 leaf::keyword(within, self.reader, self.layout.detail, &start, test)
             }
+            Ast::Places(places) => columns::places(within, self.reader, SEQ, places),
         }
     }
 
@@ -129,10 +130,12 @@ impl Segment<'_> {
 fn cost(ast: &Ast) -> u8 {
     match ast {
         Ast::All | Ast::Nothing => 0,
+        Ast::Places(_) => 2,
         Ast::Leaf { test, .. } => match test {
             Test::Keyword(_) | Test::Ip(_) => 1,
             Test::Cidr(_) | Test::IpRange(..) | Test::TimeRange(..) | Test::Number(_) | Test::NumberRange(..) => 2,
             Test::Words(words) if words.len() < 2 => 1,
+            Test::AnyOf(_) => 2,
             Test::Exists | Test::KeywordRange(..) | Test::Words(_) => 3,
             Test::Wildcard(_) | Test::Regex(_) => 4,
         },

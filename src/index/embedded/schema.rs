@@ -37,7 +37,7 @@ pub(super) struct Layout {
     pub(super) seq: Field,
     pub(super) has: Field,
     pub(super) detail: Field,
-    /// In the order of [`FIELDS`].
+    /// In the order of [`stored`].
     known: Vec<Field>,
 }
 
@@ -52,7 +52,7 @@ impl Layout {
 
     fn new() -> Self {
         let mut builder = Schema::builder();
-        let known = FIELDS.iter().map(|field| add(&mut builder, field)).collect();
+        let known = stored().map(|field| add(&mut builder, field)).collect();
         let seq = builder.add_u64_field(SEQ, NumericOptions::default().set_fast());
         let has = builder.add_bytes_field("has", term());
         let detail = builder.add_bytes_field("detail", term());
@@ -63,7 +63,7 @@ impl Layout {
 
     /// Every field of the table with its own.
     pub(super) fn known(&self) -> impl Iterator<Item = (&'static fields::Field, Field)> {
-        FIELDS.iter().zip(self.known.iter().copied())
+        stored().zip(self.known.iter().copied())
     }
 
     pub(super) fn field(&self, field: &fields::Field) -> Option<Field> {
@@ -74,6 +74,11 @@ impl Layout {
     pub(super) fn prepare(index: &Index) {
         index.tokenizers().register(TOKENIZER, Words);
     }
+}
+
+/// The fields that events have values in.
+fn stored() -> impl Iterator<Item = &'static fields::Field> {
+    FIELDS.iter().filter(|field| !field.is_joined())
 }
 
 fn add(builder: &mut SchemaBuilder, field: &fields::Field) -> Field {
@@ -160,7 +165,7 @@ mod tests {
     #[test]
     fn every_field_of_the_table_has_its_own() {
         let layout = Layout::of_this_version();
-        assert_eq!(layout.known().count(), FIELDS.len());
-        assert_eq!(layout.schema.num_fields(), FIELDS.len() + 3);
+        assert_eq!(layout.known().count(), FIELDS.len() - fields::JOINED.len());
+        assert_eq!(layout.schema.num_fields(), layout.known().count() + 3);
     }
 }

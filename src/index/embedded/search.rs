@@ -15,7 +15,7 @@ use super::nearest::{Nearest, Order, Place};
 use super::partition::{Asked, Partition};
 use super::position::Position;
 use crate::index::{Damage, Entries, Hit, Hits, Index, IndexError, Search};
-use crate::query::matches;
+use crate::query::Subject;
 
 /// The longest rest of the trail that is searched without an index: about a second's work.
 pub const TAIL_EVENTS_MAX: u64 = 200_000;
@@ -136,7 +136,7 @@ impl<E: Entries> Searcher<E> {
                 break;
             }
             let when = event.when.micros();
-            if plan.asked.span.contains(when) && matches(&plan.asked.search.query, &event) {
+            if plan.asked.span.contains(when) && Subject::placed(&event, seq).matches(&plan.asked.search.query) {
                 found(Place { when, seq });
             }
         }
@@ -147,7 +147,7 @@ impl<E: Entries> Searcher<E> {
     fn hit(&self, seq: u64) -> Result<Option<Hit>, IndexError> {
         match self.trail.event(seq) {
             Err(_) if self.trail.first()? > seq => Ok(None),
-            event => Ok(Some(Hit { seq, event: event? })),
+            event => Ok(Some(Hit::new(seq, event?))),
         }
     }
 

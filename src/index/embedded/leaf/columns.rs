@@ -6,6 +6,7 @@ use tantivy::SegmentReader;
 use tantivy::columnar::Column;
 
 use super::super::set::Set;
+use crate::query::ast::Places;
 
 /// Leaves in `within` what has a value in a range.
 pub(crate) fn signed(
@@ -26,6 +27,22 @@ pub(crate) fn unsigned(
     range: RangeInclusive<u64>,
 ) -> tantivy::Result<()> {
     narrow(within, segment, segment.fast_fields().column_opt::<u64>(column)?, &range);
+    Ok(())
+}
+
+/// Leaves in `within` what has its value among some places.
+pub(crate) fn places(within: &mut Set, segment: &SegmentReader, column: &str, places: &Places) -> tantivy::Result<()> {
+    let column = segment.fast_fields().u64(column)?;
+    if places.covers(column.min_value(), column.max_value()) {
+        return Ok(());
+    }
+    let mut found = within.empty_like();
+    let values = column.values;
+    within
+        .iter()
+        .filter(|document| places.contains(values.get_val(*document)))
+        .for_each(|document| found.insert(document));
+    *within = found;
     Ok(())
 }
 

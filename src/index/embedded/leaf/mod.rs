@@ -29,6 +29,10 @@ pub(super) fn keyword(
 ) -> tantivy::Result<()> {
     match test {
         Test::Keyword(value) => postings::exactly(within, segment, field, format!("{start}{value}").as_bytes()),
+        Test::AnyOf(values) => {
+            let terms = values.iter().map(|value| format!("{start}{value}"));
+            postings::any_of(within, segment, field, terms)
+        }
         Test::Exists => postings::between(within, segment, field, &[terms::starting_with(start.as_bytes())]),
         Test::KeywordRange(lower, upper) => {
             let (first, end) = terms::starting_with(start.as_bytes());

@@ -22,6 +22,27 @@ pub(crate) fn exactly(within: &mut Set, segment: &SegmentReader, field: Field, t
     Ok(())
 }
 
+/// Leaves in `within` what has one of some terms.
+pub(crate) fn any_of(
+    within: &mut Set,
+    segment: &SegmentReader,
+    field: Field,
+    terms: impl Iterator<Item = String>,
+) -> tantivy::Result<()> {
+    let index = segment.inverted_index(field)?;
+    let mut found = within.empty_like();
+    for term in terms {
+        let Some(info) = index.terms().get(term.as_bytes())? else { continue };
+        let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+        while !postings.docs().is_empty() {
+            postings.docs().iter().for_each(|&document| found.insert(document));
+            postings.advance();
+        }
+    }
+    within.intersect(&found);
+    Ok(())
+}
+
 /// Leaves in `within` what has any term in some ranges.
 pub(crate) fn between(
     within: &mut Set,

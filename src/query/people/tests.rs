@@ -1,0 +1,1 @@
+//! Who is who, event by event.

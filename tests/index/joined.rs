@@ -1,0 +1,262 @@
+//! Who was behind an event, by an index and by looking at each event: both say the same, whatever of the
+//! trail is indexed, and in whatever order events and links came in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use whodid::event::fields::{self, FieldRef};
+use whodid::event::link::{Confidence, Facts, Link};
+use whodid::event::{Event, Family};
+use whodid::index::embedded::{Searcher, Writer};
+use whodid::index::{Hit, Index, Joined, Search};
+use whodid::query::ast::Ast;
+use whodid::query::people::{Person, Tie};
+use whodid::query::{Attribution, People, Subject};
+
+use super::{Draw, ORIGIN, Trail, data, size};
+use crate::generate;
+
+fn people() -> Arc<People> {
+    let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    Arc::new(People::new(vec![
+        Person {
+            name: "Ana Example".into(),
+            unix: list(&["alice", "root@web-1", "bob@web-2"]),
+            keys: list(&["tcp"]),
+            aws: list(&["alice", "web-2"]),
+            ..Person::default()
+        },
+        Person {
+            name: "bob".into(),
+            unix: list(&["Alice", "a b"]),
+            certificates: list(&["::/0"]),
+            email: list(&["web-1"]),
+            ..Person::default()
+        },
+        Person { name: "alice".into(), keys: list(&["root", "0.0.0.0/0"]), ..Person::default() },
+    ]))
+}
+
+/// Names that meet those of events and of people.
+fn name() -> impl Strategy<Value = String> {
+    select(&["root", "alice", "Alice", "bob", "web-1", "a b", "AND", "*", "tcp", "::/0", "é"][..])
+        .prop_map(str::to_owned)
+}
+
+fn actor() -> impl Strategy<Value = (Option<String>, Option<String>, Option<String>, String, Vec<String>)> {
+    let kind = proptest::option::of(select(&["user", "user", "root", "role"][..]).prop_map(str::to_owned));
+    let host = proptest::option::of(select(&["web-1", "web-2"][..]).prop_map(str::to_owned));
+    let actions =
+        ["ssh.login", "ssh.disconnect", "ssh.subsystem", "auth.failure", "sudo.command", "su.session", "AssumeRole"];
+    let action = select(actions.to_vec()).prop_map(str::to_owned);
+    let category = select(vec![vec![], vec!["authentication".to_owned()]]);
+    (kind, proptest::option::of(name()), host, action, category)
+}
+
+/// Events whose actors meet, and links about some of them: late ones, several about one, and some that take back.
+fn told(draw: &mut Draw, count: u32) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    let mut newest: HashMap<u64, u64> = HashMap::new();
+    for ordinal in 0..count {
+        let mut event = draw.event(ordinal);
+        if draw.from(0..4_u8) > 0 {
+            let (kind, name, host, action, category) = draw.from(actor());
+            (event.who.kind, event.who.name, event.place.host) = (kind, name, host);
+            (event.what.action, event.what.category) = (action, category);
+        }
+        if draw.from(0..6_u8) == 0 {
+            event.who.key = Some(draw.from(name()));
+        }
+        events.push(event);
+        while draw.from(0..3_u8) == 0 {
+            let target = draw.from(0..events.len() as u64);
+            let about = &events[target as usize];
+            if matches!(about.source.kind, Family::Whodid | Family::Cloudtrail) {
+                continue;
+            }
+            let mut facts = draw.from(facts(target, about.who.name.clone()));
+            facts.replaces = newest.insert(target, events.len() as u64);
+            let is_suspect = about.tags.iter().any(|tag| tag == "when_suspect");
+            let link = Link { target: about.id, when: about.when, observed: about.observed, is_suspect, facts };
+            events.push(link.to_event());
+        }
+    }
+    events
+}
+
+fn facts(target: u64, acting: Option<String>) -> impl Strategy<Value = Facts> {
+    let known = (proptest::option::of(name()), proptest::option::of(name()), 0..8_u8);
+    (name(), known, select(&["web-1", "web-2"][..]), proptest::collection::vec(name(), 0..3)).prop_map(
+        move |(account, (key, certificate, odd), host, between)| {
+            let mut facts = Facts::new(target, Confidence::High);
+            if odd == 0 {
+                return facts;
+            }
+            facts.chain.push(format!("{account}@203.0.113.7"));
+            facts.chain.extend(between.into_iter().chain(acting.clone()));
+            facts.account = (odd > 1).then_some(account);
+            facts.host = (odd > 2).then(|| host.to_owned());
+            (facts.key, facts.certificate) = (key.filter(|_| odd == 3), certificate.filter(|_| odd > 5));
+            facts
+        },
+    )
+}
+
+fn query() -> impl Strategy<Value = Ast> {
+    let field = |name| FieldRef::Known(fields::named(name).expect("a field"));
+    let joined = select(vec![field("who.person"), field("who.chain")]).prop_flat_map(|field| {
+        let named =
+            prop_oneof![2 => name(), 1 => Just("Ana Example".to_owned()), 1 => Just("alice@203.0.113.7".to_owned())];
+        let named = named.prop_map(whodid::query::ast::Test::Keyword);
+        let test = prop_oneof![3 => named, 3 => generate::test(&field)];
+        test.prop_map(move |test| Ast::Leaf { field: field.clone(), test })
+    });
+    prop_oneof![4 => joined, 1 => generate::leaf()].prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(Ast::And),
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(Ast::Or),
+            inner.prop_map(|ast| Ast::Not(Box::new(ast))),
+        ]
+    })
+}
+
+/// What each event before a place comes to, found by going through all of them.
+fn slowly(trail: &Trail, people: &People, before: u64) -> Vec<Attribution> {
+    let mut newest: HashMap<u64, Tie> = HashMap::new();
+    for (seq, event) in (0..before).zip(&trail.events) {
+        if let Some(link) = Link::of(event) {
+            newest.insert(link.facts.seq, Tie { seq, facts: link.facts });
+        }
+    }
+    let events = (0..before).zip(&trail.events);
+    events.map(|(seq, event)| people.attribute(event, newest.get(&seq).cloned())).collect()
+}
+
+#[track_caller]
+fn check(trail: &Trail, index: &dyn Index, people: &People, searches: Vec<Search>, limit: usize) {
+    let acknowledged = trail.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+    let by = slowly(trail, people, acknowledged);
+    for search in searches {
+        let expected: BTreeSet<u64> = (search.from_seq..acknowledged)
+            .filter(|seq| {
+                let event = &trail.events[*seq as usize];
+                use std::ops::RangeBounds as _;
+                let micros = |bound: std::ops::Bound<whodid::event::Stamp>| bound.map(whodid::event::Stamp::micros);
+                (micros(search.since), micros(search.until)).contains(&event.when.micros())
+                    && Subject::new(event).by(&by[*seq as usize]).matches(&search.query)
+            })
+            .collect();
+        let mut found = BTreeSet::new();
+        let complete_to = index.each(&search, &mut |hit| found.insert(hit.seq)).expect("searchable");
+        let differing: Vec<_> = found.symmetric_difference(&expected).collect();
+        let shown = differing.first().map(|seq| (&trail.events[**seq as usize], &by[**seq as usize]));
+        assert!(differing.is_empty(), "{}: {differing:?} {shown:#?}", search.query);
+        assert_eq!(complete_to, acknowledged);
+        assert_eq!(index.count(&search).expect("countable"), (expected.len() as u64, acknowledged));
+        let mut hits = index.search(&search, limit).expect("searchable");
+        assert_eq!((hits.total, hits.complete_to), (expected.len() as u64, acknowledged));
+        index.attribute(&mut hits.newest, acknowledged).expect("attributable");
+        for Hit { seq, by: found, .. } in &hits.newest {
+            assert_eq!(*found, by[*seq as usize]);
+        }
+    }
+}
+
+#[test]
+fn an_index_knows_who_it_was_as_whoever_looks_at_each_event() {
+    let mut draw = Draw::new();
+    let trail = Trail::new(told(&mut draw, 900));
+    let people = people();
+    let by = slowly(&trail, &people, size(&trail));
+    let named = by.iter().filter(|by| !by.person.is_empty()).count();
+    let linked = by.iter().filter(|by| by.link.is_some()).count();
+    assert!(named > 200 && linked > 100, "{named} named, {linked} linked");
+
+    let data = data();
+    for (upto, indexed) in [(400, 0), (700, 350), (size(&trail), 500), (size(&trail), size(&trail))] {
+        trail.acknowledge(upto);
+        if indexed > 0 {
+            let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+            writer.catch_up(&&trail, indexed).expect("it takes in");
+        }
+        for people in [Arc::clone(&people), Arc::default()] {
+            let index = Joined::new(Searcher::open(data.path(), &trail), Arc::clone(&people));
+            let searches = (0..40).map(|_| Search { query: draw.from(query()), ..draw.search(size(&trail)) }).collect();
+            check(&trail, &index, &people, searches, 30);
+        }
+    }
+}
+
+/// The same events and links in another order are the same answers.
+#[test]
+fn the_order_of_arrival_changes_nothing() {
+    let mut draw = Draw::new();
+    let told = told(&mut draw, 300);
+    let last = |events: &[Event]| -> HashMap<String, Vec<String>> {
+        let trail = Trail::new(events.to_vec());
+        let data = data();
+        let people = people();
+        let index = Joined::new(Searcher::open(data.path(), &trail), Arc::clone(&people));
+        let mut found = HashMap::new();
+        for name in ["alice", "bob", "Ana Example", "root"] {
+            for field in ["who.person", "who.chain"] {
+                let text = format!("{field}:\"{name}\"");
+                let query = whodid::query::parse(&text, generate::now()).expect("a query");
+                let mut ids = Vec::new();
+                index
+                    .each(&Search::all(query), &mut |hit| {
+                        ids.push(hit.event.id.to_string());
+                        true
+                    })
+                    .expect("searchable");
+                ids.sort();
+                found.insert(text, ids);
+            }
+        }
+        found
+    };
+    // Of the links about one event only the newest is told in any order: which one that is, is their maker's.
+    let mut newest: HashMap<u64, Link> = HashMap::new();
+    let mut others: Vec<(u64, Event)> = Vec::new();
+    for (seq, event) in (0..).zip(told) {
+        match Link::of(&event) {
+            Some(link) => drop(newest.insert(link.facts.seq, link)),
+            None => others.push((seq, event)),
+        }
+    }
+    let expected = {
+        let mut first = arranged(&others, &newest, &mut |_| 0);
+        let found = last(&std::mem::take(&mut first));
+        assert!(found.values().filter(|ids| !ids.is_empty()).count() > 4, "{found:?}");
+        found
+    };
+    for _ in 0..6 {
+        let events = arranged(&others, &newest, &mut |most| draw.from(0..most));
+        assert_eq!(last(&events), expected);
+    }
+}
+
+/// The events in an order of `choose`, each link somewhere behind its event.
+fn arranged(others: &[(u64, Event)], links: &HashMap<u64, Link>, choose: &mut dyn FnMut(usize) -> usize) -> Vec<Event> {
+    let mut rest: Vec<&(u64, Event)> = others.iter().collect();
+    let mut waiting: Vec<Link> = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
+    while !rest.is_empty() || !waiting.is_empty() {
+        let is_link = rest.is_empty() || (!waiting.is_empty() && choose(3) == 1);
+        if is_link {
+            events.push(waiting.remove(choose(waiting.len())).to_event());
+            continue;
+        }
+        let (before, event) = rest.remove(choose(rest.len()));
+        if let Some(link) = links.get(before) {
+            let mut link = link.clone();
+            link.facts.seq = events.len() as u64;
+            link.facts.replaces = None;
+            waiting.push(link);
+        }
+        events.push(event.clone());
+    }
+    events
+}
