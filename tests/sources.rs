@@ -162,7 +162,8 @@ fn every_byte_that_is_not_blank_is_in_some_event() {
         }
         let name = fixture.path.display();
         let mut covered = 0;
-        for event in fixture.events() {
+        // What an event says of a record that another one holds has no record of its own.
+        for event in fixture.events().into_iter().filter(|event| event.raw.is_some()) {
             let pos = usize::try_from(event.source.pos.expect("a place")).expect("in memory");
             let next = usize::try_from(event.source.next.expect("a place")).expect("in memory");
             let before = fixture.input.get(covered..pos).unwrap_or_else(|| panic!("{name}: {pos} comes twice"));
@@ -172,7 +173,7 @@ fn every_byte_that_is_not_blank_is_in_some_event() {
             covered = if is_redacted { next } else { pos + raw.len() };
             assert!(is_redacted || fixture.input[pos..covered] == raw, "{name}: the record at {pos} is not exact");
             let is_piece = event.tags.iter().any(|tag| tag == "line_piece");
-            let after = fixture.input.get(covered..next);
+            let after = fixture.input.get(covered..next.max(covered));
             assert!(is_piece || after.is_some_and(|bytes| bytes.trim_ascii().is_empty()), "{name}: {covered}..{next}");
         }
         assert!(fixture.input[covered..].trim_ascii().is_empty(), "{name}: the end from {covered} is in no event");

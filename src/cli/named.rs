@@ -17,7 +17,7 @@ pub(super) struct Named {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What they are: auth, wtmp, btmp, cloudtrail, exec, ansible, or auto to look at their names and contents
+    /// What they are: auth, journal, wtmp, btmp, cloudtrail, exec, ansible, or auto to look at their names and contents
     #[arg(long = "type", value_name = "TYPE", default_value = "auto")]
     kind: Kind,
 

@@ -56,7 +56,7 @@ impl Machine {
             Family::Auth => &["var/log/auth.log", "var/log/secure"],
             Family::Wtmp => &["var/log/wtmp"],
             Family::Btmp => &["var/log/btmp"],
-            Family::Cloudtrail | Family::Exec | Family::Ansible | Family::Whodid => &[],
+            Family::Journal | Family::Cloudtrail | Family::Exec | Family::Ansible | Family::Whodid => &[],
         };
         names.iter().map(|name| self.system.join(name))
     }

@@ -85,7 +85,7 @@ pub(super) mod source {
         Key::required("name", "\"auth\"", "Unique; stands in every event as source.name.");
 
     pub(in crate::config) static TYPE: Key<Family> =
-        Key::required("type", "\"auth\"", "Source family: auth, wtmp, btmp, cloudtrail, exec or ansible.");
+        Key::required("type", "\"auth\"", "Source family: auth, journal, wtmp, btmp, cloudtrail, exec or ansible.");
 
     pub(in crate::config) static PATHS: Key<Vec<Pattern>> = Key::optional(
         "paths",

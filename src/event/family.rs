@@ -14,6 +14,8 @@ pub enum Family {
     Wtmp,
     /// utmp records of failed logins: `btmp`.
     Btmp,
+    /// Records of the journal of systemd.
+    Journal,
     /// AWS CloudTrail records.
     Cloudtrail,
     /// Commands that `whodid exec` ran.
@@ -25,12 +27,13 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 7] =
-        [Self::Auth, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Exec, Self::Ansible, Self::Whodid];
+    pub const ALL: [Self; 8] =
+        [Self::Auth, Self::Journal, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Exec, Self::Ansible, Self::Whodid];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
+            Self::Journal => "journal",
             Self::Wtmp => "wtmp",
             Self::Btmp => "btmp",
             Self::Cloudtrail => "cloudtrail",
@@ -50,7 +53,7 @@ impl Family {
 
     /// Records that are JSON are kept once, in `raw`; their `detail` is derived when reading.
     pub fn record_is_json(self) -> bool {
-        matches!(self, Self::Cloudtrail | Self::Exec | Self::Ansible)
+        matches!(self, Self::Cloudtrail | Self::Journal | Self::Exec | Self::Ansible)
     }
 }
 
@@ -62,7 +65,7 @@ impl fmt::Display for Family {
 
 /// The text names no source family.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no source family (known: auth, wtmp, btmp, cloudtrail, exec, ansible, whodid)")]
+#[error("\"{0}\" is no source family (known: auth, journal, wtmp, btmp, cloudtrail, exec, ansible, whodid)")]
 pub struct UnknownFamily(pub String);
 
 impl FromStr for Family {

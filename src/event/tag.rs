@@ -12,6 +12,8 @@ pub const WHEN_GUESSED: &str = "when_guessed";
 pub const REDACTED: &str = "redacted";
 /// A piece of a line or record that was too long for one event.
 pub const LINE_PIECE: &str = "line_piece";
+/// The sender of the record is not who its text claims; `auth.spoof_suspect` says who it is.
+pub const SPOOF_SUSPECT: &str = "spoof_suspect";
 /// A record that was found behind damage: where it begins is a guess.
 pub const SALVAGED: &str = "salvaged";
 

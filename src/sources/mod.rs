@@ -12,6 +12,7 @@ pub mod by_line;
 pub mod cloudtrail;
 pub mod exec;
 pub mod ids;
+pub mod journal;
 pub mod lines;
 pub mod plain;
 pub mod run_record;
@@ -76,6 +77,7 @@ pub trait Decoder: Send {
 pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
     match stream.family {
         Family::Auth => Box::new(syslog::Syslog::new(stream)),
+        Family::Journal => Box::new(journal::Journal::new(stream)),
         Family::Wtmp | Family::Btmp => Box::new(utmp::Utmp::new(stream)),
         Family::Cloudtrail => Box::new(cloudtrail::Cloudtrail::new(stream)),
         Family::Exec | Family::Ansible => Box::new(run_record::Records::new(stream)),
@@ -94,6 +96,9 @@ pub fn detect(name: &str, head: &[u8]) -> Option<Family> {
     }
     if syslog::is_auth(head) {
         return Some(Family::Auth);
+    }
+    if journal::is_journal(head) || journal::is_journal_file(head) {
+        return Some(Family::Journal);
     }
     if cloudtrail::is_cloudtrail(head) {
         return Some(Family::Cloudtrail);

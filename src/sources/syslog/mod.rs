@@ -124,7 +124,7 @@ fn readable(record: &[u8]) -> Cow<'_, str> {
 }
 
 /// Every field that a command, or a part of one, may have gone to.
-fn without_secrets(event: &mut Event) {
+pub(super) fn without_secrets(event: &mut Event) {
     let Event { what, place, reason, detail, .. } = event;
     let fields = [&mut what.command, &mut what.object, &mut place.cwd, reason];
     fields.into_iter().flatten().for_each(secrets::redact_text);
