@@ -57,7 +57,7 @@ fn every_example_holds() {
     let now = Stamp::parse("2026-11-20T12:00:00Z").expect("an instant");
     let mut broken = Vec::new();
     for (id, query) in shipped().queries {
-        let results = prove::test_examples(&query, now, sources::decoder);
+        let results = prove::test_examples(&query, now, &Default::default(), sources::decoder);
         broken.extend(results.into_iter().filter(|result| !result.is_kept()).map(|result| (id.clone(), result)));
     }
     assert!(broken.is_empty(), "{broken:#?}");

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::key::Part;
 use super::{Key, Question, Unknown};
 use crate::config::alert::Measure;
-use crate::event::Event;
 use crate::event::fields::{self, FieldRef, Value};
 use crate::index::Hit;
 use crate::query::Subject;
@@ -54,7 +53,7 @@ impl<'q> Facts<'q> {
 
     pub(super) fn of(&self, hit: &Hit) -> Result<Fact, Unknown> {
         let mut values: Vec<Option<Rc<str>>> = match self.field {
-            Some(field) => values_of(field, &hit.event).into_iter().map(|value| Some(value.into())).collect(),
+            Some(field) => values_of(field, hit).into_iter().map(|value| Some(value.into())).collect(),
             None => Vec::new(),
         };
         let (is_start, is_finish) = match &self.pair {
@@ -62,22 +61,22 @@ impl<'q> Facts<'q> {
                 if values.is_empty() {
                     values.push(None);
                 }
-                let subject = Subject::new(&hit.event);
+                let subject = Subject::new(&hit.event).by(&hit.by);
                 (subject.matches(start), subject.matches(finish))
             }
             None => (true, false),
         };
-        let keys = self.keys(&hit.event)?;
+        let keys = self.keys(hit)?;
         Ok(Fact { when: hit.event.when.micros(), seq: hit.seq, keys, values, is_start, is_finish })
     }
 
-    fn keys(&self, event: &Event) -> Result<Vec<Rc<Key>>, Unknown> {
+    fn keys(&self, hit: &Hit) -> Result<Vec<Rc<Key>>, Unknown> {
         if self.by.is_empty() {
             return Ok(vec![Rc::new(Key::Whole)]);
         }
         let mut combinations = vec![Vec::with_capacity(self.by.len())];
         for (name, field) in &self.by {
-            let found = values_of(field, event);
+            let found = values_of(field, hit);
             let values: Vec<Option<Box<str>>> = match found.is_empty() {
                 true => vec![None],
                 false => found.into_iter().map(Some).collect(),
@@ -98,9 +97,12 @@ impl<'q> Facts<'q> {
 }
 
 /// The different values of a field, as text, as far as engines compare them.
-fn values_of(field: &FieldRef, event: &Event) -> BTreeSet<Box<str>> {
+fn values_of(field: &FieldRef, Hit { event, by, .. }: &Hit) -> BTreeSet<Box<str>> {
     let mut found = BTreeSet::new();
     match field {
+        FieldRef::Known(known) if known.is_joined() => {
+            found.extend(by.values(known).iter().map(|value| text(Value::Str(value))));
+        }
         FieldRef::Known(known) => known.each(event, &mut |value| {
             found.insert(text(value));
         }),

@@ -148,7 +148,8 @@ fn count(question: &Question<'_>, index: &dyn Index, slot: Stamp) -> Result<Answ
         until: Bound::Included(slot),
         from_seq: 0,
     };
-    let hits = index.search(&search, ROWS_SHOWN)?;
+    let mut hits = index.search(&search, ROWS_SHOWN)?;
+    index.attribute(&mut hits.newest, hits.complete_to)?;
     let level = Level { value: hits.total, state: question.judge(hits.total) };
     let group = Group { key: Key::Whole, level, rows: hits.newest.iter().map(Row::of).collect() };
     let verdict = Verdict { state: level.state, value: level.value, firing: u64::from(level.state != State::Ok) };

@@ -13,6 +13,7 @@ use crate::config::alert::{Alert, Compare, Measure};
 use crate::event::fields::{self, FieldRef};
 use crate::event::{Family, Stamp, own};
 use crate::query::ast::{Ast, Test};
+use crate::query::people;
 
 /// An alert and the query it names.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,20 @@ impl<'a> Question<'a> {
             Measure::Unmatched(unmatched) => Some([unmatched.start.at(slot), unmatched.finish.at(slot)]),
             _ => None,
         }
+    }
+
+    /// Whether its numbers depend on who was behind the events, so that each has to be looked up.
+    pub fn is_joined(&self) -> bool {
+        let measured = match &self.alert.measure {
+            Measure::Count | Measure::Unmatched(_) => None,
+            Measure::Distinct(field) | Measure::New { field, .. } => Some(field),
+        };
+        let keyed = match &self.alert.measure {
+            Measure::Unmatched(unmatched) => Some(&unmatched.key),
+            _ => None,
+        };
+        let mut fields = self.alert.by.iter().chain(measured).chain(keyed);
+        fields.any(FieldRef::is_joined) || people::is_joined(&self.base(Stamp::from_micros(0)))
     }
 
     /// Whether it asks the same at every slot, so that one pass over the events serves many.

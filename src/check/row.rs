@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::link::Confidence;
 use crate::event::{Event, EventId, Exposure, Outcome, Stamp};
 use crate::index::Hit;
 
@@ -14,6 +15,18 @@ pub struct Row {
     pub id: EventId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// Names of the persons behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub person: Vec<String>,
+    /// From the login to the account that acted, by a link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+    /// How sure that link is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// All that as one text, where it is more than the record says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Whom they became.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub as_: Option<String>,
@@ -36,20 +49,28 @@ pub struct Row {
 /// Longer texts are cut: the event itself is in the trail.
 const TEXT_BYTES_MAX: usize = 200;
 
+/// Persons and hops of a chain; there are hardly ever more.
+const LISTED_MAX: usize = 8;
+
 /// A change can open hundreds of networks; the event has them all.
 const OPENED_MAX: usize = 3;
 
 impl Row {
     pub fn of(hit: &Hit) -> Self {
-        let event = &hit.event;
+        let Hit { event, by, .. } = hit;
         let named = |named: &Option<crate::event::Named>| named.as_ref().and_then(|n| n.name.clone().or(n.id.clone()));
         let who = &event.who;
         let name = [&who.name, &who.id, &who.key, &who.service, &who.kind].into_iter().flatten().next();
-        Self {
+        let list = |values: &[String]| values.iter().take(LISTED_MAX).map(|value| cut(value)).collect();
+        let mut row = Self {
             when: event.when,
             seq: hit.seq,
             id: event.id,
             who: name.map(|name| cut(name)),
+            person: list(&by.person),
+            chain: list(by.chain()),
+            confidence: by.confidence(),
+            by: None,
             as_: named(&who.as_).map(|name| cut(&name)),
             from: who.ip.map(|ip| ip.to_string()).or_else(|| who.host.as_deref().map(cut)),
             what: cut(&event.what.action),
@@ -57,21 +78,21 @@ impl Row {
             opened: opened(&event.what.exposes),
             place: place(event),
             outcome: event.outcome,
-        }
+        };
+        row.by = by.text(event, row.own().as_deref()).map(|text| cut(&text));
+        row
     }
 
-    /// `alice@203.0.113.7 AuthorizeSecurityGroupIngress sg-0a1b tcp/22 to 0.0.0.0/0 at 2026-11-20T11:44:07Z`
+    /// `alice@203.0.113.7 AuthorizeSecurityGroupIngress sg-0a1b tcp/22 to 0.0.0.0/0 at 2026-11-20T11:44:07Z`; what
+    /// root did after a login: `Ana Example: ana@203.0.113.7 > root user.add bob on web-1 at …`
     pub fn text(&self) -> String {
-        let mut text = self.who.clone().unwrap_or_else(|| "somebody".to_owned());
+        let mut text = self.by.clone().or_else(|| self.own()).unwrap_or_else(|| "somebody".to_owned());
         let mut add = |before: &str, part: &str| {
             text.push_str(before);
             text.push_str(part);
         };
-        if let Some(as_) = self.as_.as_deref().filter(|as_| Some(*as_) != self.who.as_deref()) {
-            add(" as ", as_);
-        }
-        if let Some(from) = &self.from {
-            add("@", from);
+        if let Some(confidence) = self.confidence.filter(|confidence| *confidence == Confidence::Low) {
+            add(" ", &format!("({} confidence)", confidence.as_str()));
         }
         add(" ", &self.what);
         self.object.iter().for_each(|object| add(" ", object));
@@ -84,6 +105,23 @@ impl Row {
         self.place.iter().for_each(|place| add(" on ", place));
         add(" at ", &self.when.to_string());
         text
+    }
+
+    /// Who it was by the record alone.
+    fn own(&self) -> Option<String> {
+        let mut text = match (&self.who, &self.as_, &self.from) {
+            (None, None, None) => return None,
+            (who, ..) => who.clone().unwrap_or_else(|| "somebody".to_owned()),
+        };
+        if let Some(as_) = self.as_.as_deref().filter(|as_| Some(*as_) != self.who.as_deref()) {
+            text.push_str(" as ");
+            text.push_str(as_);
+        }
+        if let Some(from) = &self.from {
+            text.push('@');
+            text.push_str(from);
+        }
+        Some(text)
     }
 }
 

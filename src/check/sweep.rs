@@ -10,6 +10,8 @@ use super::fact::Facts;
 use super::{Key, Level, Question, ROWS_SHOWN, Row, State, Tally, Unknown};
 use crate::event::Stamp;
 use crate::index::{Hit, Index, Search};
+use crate::query::Subject;
+use crate::query::ast::Ast;
 
 /// The numbers at one slot.
 pub struct Sweep<'t, 'q> {
@@ -69,12 +71,17 @@ pub fn sweep(
     Ok(complete_to)
 }
 
+/// Who was behind events is looked up for so many at a time.
+const WAITING_MAX: usize = 4_096;
+
 /// One search and the slots it serves.
 struct Pass<'s, 'q> {
     question: &'s Question<'q>,
     facts: Facts<'q>,
     slots: &'s [Stamp],
     seen: u64,
+    /// Events that it is not known yet who was behind; none where nobody asks for that.
+    waiting: Option<Vec<Hit>>,
     now: Tally<'q>,
     before: Option<Tally<'q>>,
     each: &'s mut dyn FnMut(Sweep<'_, '_>),
@@ -93,6 +100,7 @@ impl<'s, 'q> Pass<'s, 'q> {
             facts: Facts::new(question, pair),
             slots,
             seen: seen.unwrap_or(0),
+            waiting: question.is_joined().then(Vec::new),
             now: Tally::new(question),
             before: seen.map(|_| Tally::new(question)),
             each,
@@ -111,23 +119,51 @@ impl<'s, 'q> Pass<'s, 'q> {
         };
         let mut failure = None;
         let complete_to = index.each(&search, &mut |hit| {
-            let taken = self.take(&hit);
+            let taken = match &mut self.waiting {
+                None => self.take(&hit, None),
+                Some(waiting) => {
+                    waiting.push(hit);
+                    if waiting.len() < WAITING_MAX { Ok(()) } else { self.take_waiting(index, &search.query) }
+                }
+            };
             failure = taken.err();
             failure.is_none()
         })?;
         if let Some(unknown) = failure {
             return Err(unknown);
         }
+        self.take_waiting(index, &search.query)?;
         self.judge_until(i64::MAX)?;
         Ok(complete_to)
     }
 
-    fn take(&mut self, hit: &Hit) -> Result<(), Unknown> {
+    /// Finds out who was behind the events that wait, as far as is known now and as was known to the earlier pass.
+    ///
+    /// An event that only the earlier pass found, because a later link says otherwise, is not among them.
+    fn take_waiting(&mut self, index: &dyn Index, query: &Ast) -> Result<(), Unknown> {
+        let Some(waiting) = &mut self.waiting else { return Ok(()) };
+        let mut hits = std::mem::take(waiting);
+        let mut before = if self.before.is_some() { hits.clone() } else { Vec::new() };
+        index.attribute(&mut hits, u64::MAX)?;
+        index.attribute(&mut before, self.seen)?;
+        let mut before = before.into_iter();
+        for hit in hits {
+            let then = before.next();
+            let then = then.filter(|then| Subject::placed(&then.event, then.seq).by(&then.by).matches(query));
+            self.take(&hit, then.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// `before` is the same event as the earlier pass found it, where that is not how it is now.
+    fn take(&mut self, hit: &Hit, before: Option<&Hit>) -> Result<(), Unknown> {
         let fact = self.facts.of(hit)?;
         self.judge_until(fact.when)?;
         self.now.take(&fact)?;
-        match &mut self.before {
-            Some(before) if fact.seq < self.seen => before.take(&fact),
+        match (&mut self.before, before) {
+            (Some(_), _) if hit.seq >= self.seen => Ok(()),
+            (Some(tally), None) if self.waiting.is_none() => tally.take(&fact),
+            (Some(tally), Some(before)) => tally.take(&self.facts.of(before)?),
             _ => Ok(()),
         }
     }
@@ -177,11 +213,14 @@ fn find(
         until: Bound::Included(Stamp::from_micros(last)),
         from_seq: wanted.first().copied().unwrap_or(0),
     };
-    index.each(&search, &mut |hit| {
+    let mut found = Vec::new();
+    let complete_to = index.each(&search, &mut |hit| {
         if wanted.remove(&hit.seq) {
-            rows.insert(hit.seq, Row::of(&hit));
+            found.push(hit);
         }
         !wanted.is_empty()
     })?;
+    index.attribute(&mut found, complete_to)?;
+    rows.extend(found.iter().map(|hit| (hit.seq, Row::of(hit))));
     Ok(())
 }

@@ -383,4 +383,5 @@ fn numbers_have_the_ranges_of_the_guidelines() {
     }
 }
 
+mod joined;
 mod property;

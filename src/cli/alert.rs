@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::ops::Bound;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -17,6 +18,7 @@ use crate::check::{Key, Question, span};
 use crate::config::Config;
 use crate::config::alert::Alert;
 use crate::event::{Stamp, escape};
+use crate::index::Joined;
 use crate::index::embedded::Searcher;
 use crate::trail::Reader;
 
@@ -85,7 +87,7 @@ fn test(config: &Config, id: &str, span: &Span) -> anyhow::Result<String> {
     if slots.is_cut {
         say::aside(format_args!("note: only the newest {SLOTS_MAX} evaluations are replayed"));
     }
-    let index = Searcher::open(&config.data, Reader::open(&config.data)?);
+    let index = Joined::new(Searcher::open(&config.data, Reader::open(&config.data)?), Arc::clone(&config.people));
     let history = replay(&question, &index, &slots.slots)?;
     Ok(told(&question, &history, (since, until)))
 }

@@ -18,6 +18,7 @@ use crate::collect::{CHANNEL_BATCHES, Collector, Mode, Positions, Progress, Summ
 use crate::config::Source;
 use crate::event::escape;
 use crate::event::own::action;
+use crate::query::People;
 use crate::sources;
 
 /// Normalise logs to who/what/when events on stdout, and store nothing
@@ -35,7 +36,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let (clock, machine) = place.clock_and_machine()?;
+        let (clock, machine, people) = place.clock_machine_and_people()?;
         let chosen = self.named.choose(&machine);
         let mut refused = chosen.refused;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("no threads")?;
@@ -44,7 +45,7 @@ impl Args {
         let mut printer = Printer::new(self.format, BufWriter::with_capacity(1 << 16, stdout.lock()), is_terminal)?;
         for mut source in chosen.sources {
             source.host.get_or_insert_with(|| machine.host.clone());
-            let summary = decode(&runtime, source, clock, &mut printer)?;
+            let summary = decode(&runtime, source, clock, &people, &mut printer)?;
             refused.extend(summary.failures.iter().map(|f| format!("{} {}", f.origin, f.problem)));
         }
         printer.finish()?;
@@ -59,6 +60,7 @@ fn decode(
     runtime: &Runtime,
     source: Source,
     clock: Clock,
+    people: &People,
     printer: &mut Printer<impl io::Write>,
 ) -> anyhow::Result<Summary> {
     let (tx, mut batches) = mpsc::channel(CHANNEL_BATCHES);
@@ -82,7 +84,8 @@ fn decode(
     while let Some(batch) = batches.blocking_recv() {
         // Positions are for the trail; nothing is stored here.
         for event in batch.events.iter().filter(|event| event.what.action != action::POSITION) {
-            printer.event(event)?;
+            // No trail, no links: the record alone says who it was.
+            printer.event(event, &people.attribute(event, None))?;
         }
         if batches.is_empty() {
             printer.flush()?;

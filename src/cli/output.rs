@@ -6,17 +6,19 @@
 
 mod cells;
 mod rows;
+mod shown;
 
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-use crate::event::{Event, ecs, escape};
+use crate::event::{Event, escape};
+use crate::query::Attribution;
 
 /// `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON object a line, as the trail has it
+    /// One JSON object a line, as the trail has it, with who was behind it (who.person, who.chain, link)
     Whodid,
     /// One JSON object a line in the Elastic Common Schema
     Ecs,
@@ -32,7 +34,7 @@ pub struct Printer<W: Write> {
 }
 
 enum To<W: Write> {
-    Json { out: W, shape: fn(&Event) -> serde_json::Result<String>, is_terminal: bool },
+    Json { out: W, shape: fn(&Event, &Attribution) -> serde_json::Result<String>, is_terminal: bool },
     Table { out: W, table: rows::Table },
     Csv(Box<csv::Writer<W>>),
 }
@@ -48,8 +50,8 @@ impl<W: Write> Printer<W> {
     fn with_columns(format: Format, out: W, columns: Option<usize>) -> io::Result<Self> {
         let is_terminal = columns.is_some();
         let to = match format {
-            Format::Whodid => To::Json { out, shape: |event| serde_json::to_string(event), is_terminal },
-            Format::Ecs => To::Json { out, shape: |event| serde_json::to_string(&ecs::to_ecs(event)), is_terminal },
+            Format::Whodid => To::Json { out, shape: shown::json, is_terminal },
+            Format::Ecs => To::Json { out, shape: shown::ecs, is_terminal },
             Format::Table => To::Table { out, table: rows::Table::new(columns) },
             Format::Csv => {
                 let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
@@ -60,17 +62,18 @@ impl<W: Write> Printer<W> {
         Ok(Self { to })
     }
 
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    /// `by` stands beside the event, whose own fields are as they were stored.
+    pub fn event(&mut self, event: &Event, by: &Attribution) -> io::Result<()> {
         match &mut self.to {
             To::Json { out, shape, is_terminal } => {
-                let json = shape(event)?;
+                let json = shape(event, by)?;
                 match is_terminal {
                     true => writeln!(out, "{}", escape::json(&json)),
                     false => writeln!(out, "{json}"),
                 }
             }
-            To::Table { out, table } => table.add(event, out),
-            To::Csv(csv) => Ok(csv.write_record(cells::of(event))?),
+            To::Table { out, table } => table.add(event, by, out),
+            To::Csv(csv) => Ok(csv.write_record(cells::of(event, by))?),
         }
     }
 
@@ -106,7 +109,9 @@ mod tests {
     use super::*;
     use unicode_width::UnicodeWidthStr as _;
 
+    use crate::event::link::{Confidence, Facts};
     use crate::event::{EventId, Exposure, Family, Named, Outcome, Source, Stamp};
+    use crate::query::people::Tie;
 
     fn event(action: &str) -> Event {
         let source = Source {
@@ -166,7 +171,7 @@ mod tests {
     fn print(format: Format, columns: Option<usize>, events: &[Event]) -> String {
         let mut out = Vec::new();
         let mut printer = Printer::with_columns(format, &mut out, columns).expect("memory");
-        events.iter().try_for_each(|event| printer.event(event)).expect("memory");
+        events.iter().try_for_each(|event| printer.event(event, &Attribution::default())).expect("memory");
         printer.finish().expect("memory");
         String::from_utf8(out).expect("text")
     }
@@ -232,11 +237,39 @@ mod tests {
     }
 
     #[test]
+    fn who_logged_in_stands_before_the_account() {
+        let facts = Facts {
+            chain: ["ana@203.0.113.7", "ana", "root"].map(str::to_owned).to_vec(),
+            account: Some("ana".to_owned()),
+            ip: "203.0.113.7".parse().ok(),
+            ..Facts::new(7, Confidence::Medium)
+        };
+        let by = Attribution { person: vec!["Ana Example".to_owned()], link: Some(Tie { seq: 9, facts }) };
+        let mut event = member();
+        event.who.host = None;
+        let shown = |format| {
+            let mut out = Vec::new();
+            let mut printer = Printer::with_columns(format, &mut out, None).expect("memory");
+            printer.event(&event, &by).expect("memory");
+            printer.finish().expect("memory");
+            String::from_utf8(out).expect("text").lines().last().map(str::to_owned).unwrap_or_default()
+        };
+        let row = "2026-11-19T08:00:00Z  Ana Example: ana@203.0.113.7 > root (medium)  group.member.add  bob in sudo  \
+                   203.0.113.7  web-1  unknown";
+        let words =
+            |line: &str| line.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect();
+        let (got, expected): (Vec<String>, Vec<String>) = (words(&shown(Format::Table)), words(row));
+        assert_eq!(got, expected);
+        let row = "2026-11-19T08:00:00.250Z,,,,Ana Example,ana@203.0.113.7 > ana > root,medium,group.member.add,";
+        assert!(shown(Format::Csv).starts_with(row));
+    }
+
+    #[test]
     fn later_rows_keep_the_columns() {
         let mut out = Vec::new();
         let mut printer = Printer::with_columns(Format::Table, &mut out, None).expect("memory");
         for events in [vec![hostile(), aws()], vec![member(), aws()]] {
-            events.iter().try_for_each(|event| printer.event(event)).expect("memory");
+            events.iter().try_for_each(|event| printer.event(event, &Attribution::default())).expect("memory");
             printer.flush().expect("memory");
         }
         printer.finish().expect("memory");
@@ -248,13 +281,13 @@ mod tests {
     #[test]
     fn a_spreadsheet_runs_nothing() {
         let expected = [
-            "when,who,who_id,as,action,object,command,target,group,exposes,outcome,reason,ip,from,host,service,pid,tty,\
+            "when,who,who_id,as,person,chain,confidence,action,object,command,target,group,exposes,outcome,reason,ip,from,host,service,pid,tty,\
              account,region,provider,trust,source,origin,pos,tags,id,raw",
-            r#"2026-11-19T08:00:00.250Z,\u{1b}[2Jroot\u{202e},,,ssh.login,'=cmd|'/c calc'!A1,"a,""b""\r\nc\u{9b}31m",,,,failure,'\t+1,203.0.113.7,,web-1,,,,,,,claimed,auth,auth.log,0,when_guessed redacted,aaaaaaaaaaaaaaaaaaaaaaaaaa,raw\n"#,
-            "2026-11-19T08:00:00.250Z,alice,,admin,AuthorizeSecurityGroupIngress,sg-1,,,,\
+            r#"2026-11-19T08:00:00.250Z,\u{1b}[2Jroot\u{202e},,,,,,ssh.login,'=cmd|'/c calc'!A1,"a,""b""\r\nc\u{9b}31m",,,,failure,'\t+1,203.0.113.7,,web-1,,,,,,,claimed,auth,auth.log,0,when_guessed redacted,aaaaaaaaaaaaaaaaaaaaaaaaaa,raw\n"#,
+            "2026-11-19T08:00:00.250Z,alice,,admin,,,,AuthorizeSecurityGroupIngress,sg-1,,,,\
              0.0.0.0/0 tcp 22; ::/0 tcp 8000-8080,success,,,,,,,,111122223333,eu-central-1,ec2.amazonaws.com,claimed,\
              auth,auth.log,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
-            "2026-11-19T08:00:00.250Z,,,,group.member.add,,,bob,sudo,,unknown,,,desk-7,web-1,,,,,,,claimed,auth,\
+            "2026-11-19T08:00:00.250Z,,,,,,,group.member.add,,,bob,sudo,,unknown,,,desk-7,web-1,,,,,,,claimed,auth,\
              auth.log,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
             "",
         ];

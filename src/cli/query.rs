@@ -97,7 +97,7 @@ fn test(config: &Config, ids: &[String], out: &mut impl io::Write) -> anyhow::Re
     };
     let (mut kept, mut broken) = (0, 0);
     for query in &chosen {
-        for result in test_examples(query, config.clock.now(), sources::decoder) {
+        for result in test_examples(query, config.clock.now(), &config.people, sources::decoder) {
             match result.is_kept() {
                 true => kept += 1,
                 false => {

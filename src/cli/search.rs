@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::ArgGroup;
@@ -13,7 +14,7 @@ use super::settings::Place;
 use super::span::Span;
 use crate::config::Config;
 use crate::index::embedded::Searcher;
-use crate::index::{Hits, Index as _, Search};
+use crate::index::{Hits, Index as _, Joined, Search};
 use crate::query::Query;
 use crate::query::ast::Ast;
 use crate::trail::Reader;
@@ -50,8 +51,9 @@ impl Args {
         let (since, until) = self.span.bounds(config.clock.now())?;
         let search = Search { query: self.tree(&config)?, since, until, from_seq: 0 };
         let started = Instant::now();
-        let index = Searcher::open(&config.data, Reader::open(&config.data)?);
-        let hits = index.search(&search, self.limit)?;
+        let index = Joined::new(Searcher::open(&config.data, Reader::open(&config.data)?), Arc::clone(&config.people));
+        let mut hits = index.search(&search, self.limit)?;
+        index.attribute(&mut hits.newest, hits.complete_to)?;
         let took = started.elapsed();
         self.print(&hits)?;
         let shown = hits.newest.len();
@@ -71,7 +73,7 @@ impl Args {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let mut printer = Printer::new(self.format, BufWriter::new(stdout.lock()), is_terminal)?;
-        hits.newest.iter().try_for_each(|hit| printer.event(&hit.event))?;
+        hits.newest.iter().try_for_each(|hit| printer.event(&hit.event, &hit.by))?;
         printer.finish()
     }
 }

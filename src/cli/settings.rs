@@ -1,11 +1,13 @@
 //! The settings that every command begins with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::say;
 use crate::clock::Clock;
 use crate::config::{Config, Machine};
 use crate::event::escape;
+use crate::query::People;
 
 /// Where the settings are: the global options.
 #[derive(Debug, Clone, Default)]
@@ -33,13 +35,13 @@ impl Place {
     }
 
     /// The settings if any were named, else only what the machine says of itself.
-    pub(super) fn clock_and_machine(&self) -> anyhow::Result<(Clock, Machine)> {
+    pub(super) fn clock_machine_and_people(&self) -> anyhow::Result<(Clock, Machine, Arc<People>)> {
         let mut machine = Machine::look();
         if self.config.is_none() {
-            return Ok((Clock::System, machine));
+            return Ok((Clock::System, machine, Arc::default()));
         }
         let config = self.settings()?;
         machine.host = config.host;
-        Ok((config.clock, machine))
+        Ok((config.clock, machine, config.people))
     }
 }

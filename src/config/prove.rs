@@ -4,7 +4,7 @@
 
 use crate::event::{Event, Family, Lineage, Stamp};
 use crate::query::ast::Ast;
-use crate::query::matches;
+use crate::query::{People, Subject};
 use crate::sources::zone::Zone;
 use crate::sources::{Decoder, Identity, Stream, Year};
 
@@ -36,20 +36,27 @@ impl ExampleResult {
 
 /// Runs every example of a query; `now` is for date math in it, and for records whose stamps lack a year.
 /// `decoder` gives the decoder of a stream: `sources::decoder`.
-pub fn test_examples(query: &SavedQuery, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>) -> Vec<ExampleResult> {
+/// A record alone has no links: `people` and its own account say who it was.
+pub fn test_examples(
+    query: &SavedQuery,
+    now: Stamp,
+    people: &People,
+    decoder: fn(Stream) -> Box<dyn Decoder>,
+) -> Vec<ExampleResult> {
     let tree = query.query.at(now);
     let run = |example: &Example| ExampleResult {
         name: example.name.clone(),
         must_match: example.matches,
-        verdict: judge(example, &tree, decode(example, now, decoder)),
+        verdict: judge(example, &tree, people, decode(example, now, decoder)),
     };
     query.examples.iter().map(run).collect()
 }
 
-fn judge(example: &Example, tree: &Ast, mut events: Vec<Event>) -> Verdict {
+fn judge(example: &Example, tree: &Ast, people: &People, mut events: Vec<Event>) -> Verdict {
+    let matches = |event: &Event| Subject::new(event).by(&people.attribute(event, None)).matches(tree);
     match (events.pop(), events.len()) {
         (None, _) => Verdict::NotOneEvent(0),
-        (Some(event), 0) if matches(tree, &event) == example.matches => Verdict::Kept,
+        (Some(event), 0) if matches(&event) == example.matches => Verdict::Kept,
         (Some(event), 0) => Verdict::Broken(Box::new(event)),
         (Some(_), others) => Verdict::NotOneEvent(others + 1),
     }
@@ -140,7 +147,9 @@ mod tests {
             ],
             sha256: String::new(),
         };
-        let results = test_examples(&query, Stamp::from_unix(0, 0), |stream| Box::new(Lines(stream, String::new())));
+        let results = test_examples(&query, Stamp::from_unix(0, 0), &People::default(), |stream| {
+            Box::new(Lines(stream, String::new()))
+        });
         assert_eq!(results.iter().map(ExampleResult::is_kept).collect::<Vec<_>>(), [true, true, false, false, false]);
         assert!(
             matches!(&results[2].verdict, Verdict::Broken(event) if event.what.command.as_deref() == Some("yum update"))

@@ -156,6 +156,16 @@ impl Facts {
     }
 }
 
+impl Confidence {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 impl Contradiction {
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,8 +17,8 @@ use crate::alert::{Engine, Evaluation, Memory, Patience, Standing, Which};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::{Event, Stamp, escape};
-use crate::index::Index;
 use crate::index::embedded::Searcher;
+use crate::index::{Index, Joined};
 use crate::trail::Reader;
 
 use super::follow::Indexed;
@@ -95,7 +95,7 @@ impl Watcher {
     }
 
     fn desk(self, tries: Tries) -> Desk {
-        let index = Searcher::open(&self.config.data, self.trail);
+        let index = Joined::new(Searcher::open(&self.config.data, self.trail), Arc::clone(&self.config.people));
         Desk::new(self.config, self.alerts, Arc::new(index), self.orders, tries)
     }
 }

@@ -8,6 +8,8 @@ use super::Round;
 use crate::check::{State, Unknown};
 use crate::event::Stamp;
 use crate::index::{Index, Search};
+use crate::query::ast::Ast;
+use crate::query::people::is_link;
 
 /// Slots of one evaluation; of more the newest. A week of every minute.
 const SLOTS_MAX: usize = 10_080;
@@ -67,7 +69,11 @@ impl Round<'_> {
             return Ok(Late { slots: Vec::new(), is_cut: false, hits: 0, complete_to: u64::MAX });
         };
         let question = &self.question;
-        let query = if question.is_fixed() { question.base(last) } else { question.scope() };
+        let mut query = if question.is_fixed() { question.base(last) } else { question.scope() };
+        if question.is_joined() {
+            // A link says anew who was behind an event, at whose time it is.
+            query = Ast::Or(vec![query, is_link()]);
+        }
         let since = Bound::Excluded(first.minus(question.reach()));
         let search = Search { query, since, until: Bound::Included(last), from_seq: seen };
         let window = question.window();

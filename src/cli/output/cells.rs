@@ -5,18 +5,47 @@
 //! leading `'`.
 
 use crate::event::{Event, Exposure, Named, escape};
+use crate::query::Attribution;
 
 /// The names of the columns.
 pub(super) const HEADER: [&str; COLUMNS] = [
-    "when", "who", "who_id", "as", "action", "object", "command", "target", "group", "exposes", "outcome", "reason",
-    "ip", "from", "host", "service", "pid", "tty", "account", "region", "provider", "trust", "source", "origin", "pos",
-    "tags", "id", "raw",
+    "when",
+    "who",
+    "who_id",
+    "as",
+    "person",
+    "chain",
+    "confidence",
+    "action",
+    "object",
+    "command",
+    "target",
+    "group",
+    "exposes",
+    "outcome",
+    "reason",
+    "ip",
+    "from",
+    "host",
+    "service",
+    "pid",
+    "tty",
+    "account",
+    "region",
+    "provider",
+    "trust",
+    "source",
+    "origin",
+    "pos",
+    "tags",
+    "id",
+    "raw",
 ];
 
-const COLUMNS: usize = 28;
+const COLUMNS: usize = 31;
 
 /// One cell for each of [`HEADER`].
-pub(super) fn of(event: &Event) -> [String; COLUMNS] {
+pub(super) fn of(event: &Event, by: &Attribution) -> [String; COLUMNS] {
     let Event { who, what, place, source, .. } = event;
     let name = |named: &Option<Named>| named.as_ref().and_then(|named| named.name.clone().or_else(|| named.id.clone()));
     let cells = [
@@ -24,6 +53,9 @@ pub(super) fn of(event: &Event) -> [String; COLUMNS] {
         who.name.clone(),
         who.id.clone(),
         name(&who.as_),
+        Some(by.person.join(", ")),
+        Some(by.chain().join(" > ")),
+        by.confidence().map(|confidence| confidence.as_str().to_owned()),
         Some(what.action.clone()),
         what.object.clone(),
         what.command.clone(),

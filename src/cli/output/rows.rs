@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::event::{Event, Named, escape};
+use crate::query::Attribution;
 
 /// Enough for a search, and little to wait for.
 const ROWS_HELD: usize = 256;
@@ -21,7 +22,7 @@ const COLUMNS: usize = 7;
 const HEADER: [&str; COLUMNS] = ["when", "who", "what", "object", "from", "where", "outcome"];
 
 /// A column is made this wide at most for the sake of the longest cell in it; the last one is not padded.
-const WIDTH_MAX: [usize; COLUMNS] = [20, 32, 32, 60, 39, 32, 60];
+const WIDTH_MAX: [usize; COLUMNS] = [20, 60, 32, 60, 39, 32, 60];
 
 /// On a narrow terminal columns shrink to this; a time without its seconds would be another time.
 const WIDTH_MIN: [usize; COLUMNS] = [20, 8, 8, 8, 8, 6, 7];
@@ -44,12 +45,12 @@ impl Table {
         Self { columns, held: Vec::new(), bytes: 0, is_begun: false, widths: [0; COLUMNS] }
     }
 
-    pub(super) fn add(&mut self, event: &Event, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn add(&mut self, event: &Event, by: &Attribution, out: &mut impl Write) -> io::Result<()> {
         if !self.is_begun {
             self.held.push(HEADER.map(str::to_owned));
             self.is_begun = true;
         }
-        let row = row(event);
+        let row = row(event, by);
         self.bytes += row.iter().map(String::len).sum::<usize>();
         self.held.push(row);
         if self.held.len() < ROWS_HELD && self.bytes < BYTES_HELD { Ok(()) } else { self.write(out) }
@@ -119,16 +120,19 @@ fn cut(text: &str, width: usize) -> String {
     out
 }
 
-fn row(event: &Event) -> [String; COLUMNS] {
+fn row(event: &Event, by: &Attribution) -> [String; COLUMNS] {
     let Event { who, place, .. } = event;
     let words = |words: &[Option<&str>], between: &str| -> String {
         words.iter().flatten().copied().collect::<Vec<_>>().join(between)
     };
     let name = who.name.as_deref().or(who.id.as_deref()).or(who.service.as_deref());
-    let from = who.ip.map(|ip| ip.to_string()).or_else(|| who.host.clone());
+    let from = who.ip.or(by.ip()).map(|ip| ip.to_string()).or_else(|| who.host.clone());
+    let own = words(&[name, named(who.as_.as_ref())], " as ");
+    let confidence = by.confidence().map(|confidence| format!(" ({})", confidence.as_str())).unwrap_or_default();
+    let who = by.text(event, (!own.is_empty()).then_some(&own)).map(|text| text + &confidence);
     let cells = [
         event.when.instant().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        words(&[name, named(who.as_.as_ref())], " as "),
+        who.unwrap_or(own),
         event.what.action.clone(),
         object(event),
         from.unwrap_or_default(),

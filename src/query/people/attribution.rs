@@ -1,8 +1,10 @@
 //! Who was behind one event.
 
+use std::net::IpAddr;
+
 use crate::event::Event;
 use crate::event::fields::{CHAIN, Field, PERSON};
-use crate::event::link::Facts;
+use crate::event::link::{Confidence, Facts};
 
 use super::{People, own};
 
@@ -52,13 +54,41 @@ impl Attribution {
         self.person.is_empty() && self.link.is_none()
     }
 
-    /// `ana@203.0.113.7 > root`: the way from the login to the account that acted. None where no link says it.
-    pub fn path(&self) -> Option<String> {
+    /// How sure the link is; none without one that names a login.
+    pub fn confidence(&self) -> Option<Confidence> {
+        self.link.as_ref().filter(|tie| !tie.facts.chain.is_empty()).map(|tie| tie.facts.confidence)
+    }
+
+    /// Where the login came from.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.link.as_ref().and_then(|tie| tie.facts.ip)
+    }
+
+    /// Who it was, where that is more than the record says, which is `own`:
+    /// `Ana Example: ana@203.0.113.7 > root`, and without a link `Ana Example: deploy@203.0.113.7`.
+    pub fn text(&self, event: &Event, own: Option<&str>) -> Option<String> {
+        let path = self.path(event);
+        let account = match (&path, &self.link) {
+            (Some(_), Some(tie)) => tie.facts.account.as_deref(),
+            _ => event.who.name.as_deref(),
+        };
+        let is_more = self.person.iter().any(|person| Some(person.as_str()) != account);
+        let persons = is_more.then(|| self.person.join(", "));
+        match (persons, path.as_deref().or(own)) {
+            (Some(persons), Some(way)) => Some(format!("{persons}: {way}")),
+            (Some(persons), None) => Some(persons),
+            (None, _) => path,
+        }
+    }
+
+    /// `ana@203.0.113.7 > root`: from the login to the account that acted, and to whom it became with that.
+    fn path(&self, event: &Event) -> Option<String> {
         let facts = &self.link.as_ref()?.facts;
         let (first, rest) = facts.chain.split_first()?;
+        let become_ = event.who.as_.as_ref().and_then(|as_| as_.name.as_ref());
         let mut path = first.clone();
-        let mut before = facts.account.as_deref().unwrap_or(first);
-        for account in rest {
+        let mut before = facts.account.as_ref().unwrap_or(first);
+        for account in rest.iter().chain(become_) {
             if account != before {
                 path.push_str(" > ");
                 path.push_str(account);
@@ -66,26 +96,5 @@ impl Attribution {
             before = account;
         }
         Some(path)
-    }
-
-    /// Names that say more than the account `name` does.
-    pub fn persons_beside(&self, name: Option<&str>) -> Option<String> {
-        let is_more = self.person.iter().any(|person| Some(person.as_str()) != name);
-        is_more.then(|| self.person.join(", "))
-    }
-
-    /// Who it was, as one text, where that is more than the record itself says: `Ana Example: ana@203.0.113.7 > root`.
-    /// `own` is how the record has them.
-    pub fn text(&self, own: Option<&str>, event: &Event) -> Option<String> {
-        let account = self.link.as_ref().and_then(|tie| tie.facts.account.as_deref());
-        let path = self.path();
-        let persons = self.persons_beside(account.filter(|_| path.is_some()).or(event.who.name.as_deref()));
-        match (persons, path, own) {
-            (Some(persons), Some(path), _) => Some(format!("{persons}: {path}")),
-            (None, Some(path), _) => Some(path),
-            (Some(persons), None, Some(own)) => Some(format!("{persons}: {own}")),
-            (Some(persons), None, None) => Some(persons),
-            (None, None, _) => None,
-        }
     }
 }
