@@ -31,6 +31,9 @@ pub mod collect;
 /// The append-only, signed, Merkle-hashed log: the only truth.
 pub mod trail;
 
+/// Who was behind what: joins a login with what followed on it.
+pub mod link;
+
 /// Views of the trail that answer queries.
 pub mod index;
 

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("aws", &[]),
     ("collect", &["event", "clock", "sources", "config", "aws"]),
     ("trail", &["event", "durable"]),
+    ("link", &["event"]),
     ("index", &["event", "durable", "query", "trail"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),

@@ -52,6 +52,12 @@ impl Lineage {
     pub fn new(host: &str, family: Family, head: &[u8]) -> Self {
         Self(digest(family, &[b"lineage", host.as_bytes(), head], 0))
     }
+
+    /// The first half of it: enough to keep streams apart where nothing depends on never failing to.
+    pub fn number(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
 }
 
 fn digest(family: Family, key: &[&[u8]], ordinal: u32) -> [u8; 16] {

@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 
 use super::own::{self, action};
 use super::{Event, EventId, Family, Stamp, tag};
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(Link::of(&event).as_ref(), Some(&link));
         assert_eq!((event.when, event.who.is_empty(), event.place.is_empty()), (when, true, true));
         let detail = r#"{"seq":812,"chain":["ana@203.0.113.7","root"],"account":"ana","host":"web-1","ip":"203.0.113.7","via":["pid","tty"],"confidence":"medium","evidence":[3,17],"replaces":845}"#;
-        let detail: Json = serde_json::from_str(detail).expect("JSON");
+        let detail: serde_json::Value = serde_json::from_str(detail).expect("JSON");
         assert_eq!(event.detail.get("whodid"), Some(&detail));
     }
 
