@@ -19,6 +19,7 @@ use whodid::collect::{Mode, Progress};
 use whodid::config::Config;
 use whodid::event::{self, Event, Family, Lineage, Stamp};
 use whodid::pipeline::{self, Plan};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 use whodid::trail::{Line, Reader};
@@ -140,6 +141,7 @@ fn decoded(log: &Path, mut each: impl FnMut(&mut Vec<Event>)) {
         start: 0,
         zone: Zone::UTC,
         year: Year::NotAfter(now),
+        marks: Marks::default(),
     });
     let mut file = File::open(log).expect("the log");
     let (mut block, mut events) = (vec![0; 64 << 10], Vec::new());

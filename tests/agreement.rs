@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use whodid::event::fields::{self, FieldRef};
 use whodid::event::{Event, Family, Lineage, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::{self, Identity, Stream, Year};
 
 /// Of a hundred values that Filebeat's module `system` reads, so many have to be the same here.
@@ -41,6 +42,7 @@ fn decode(content: &[u8], zone: &str) -> Vec<Event> {
         start: 0,
         zone: zone.parse().expect("a zone"),
         year: Year::NotAfter(now),
+        marks: Marks::default(),
     });
     let mut events = Vec::new();
     decoder.push(content, now, &mut events);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use whodid::event::{Event, Family, Lineage, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 
@@ -48,6 +49,7 @@ fn decode(bytes: &[u8]) -> Vec<Event> {
         start: 0,
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
+        marks: Marks::default(),
     });
     let mut events = Vec::new();
     for part in bytes.chunks(1000) {

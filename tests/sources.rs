@@ -16,6 +16,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use serde::Deserialize;
 use whodid::event::{Event, EventId, Family, Lineage, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 
@@ -66,6 +67,7 @@ impl Fixture {
             start,
             zone: tz.as_deref().map_or(Zone::UTC, |tz| tz.parse().expect("a zone")),
             year: year.map_or(Year::NotAfter(instant(not_after)), Year::First),
+            marks: Marks::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::Config;
 use whodid::event::{Event, Family, LEAF_BYTES_MAX, Lineage, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Decoder, Identity, Stream, Year};
 
@@ -280,6 +281,7 @@ fn decoder(start: u64) -> Box<dyn Decoder> {
         start,
         zone: Zone::UTC,
         year: Year::First(2026),
+        marks: Marks::default(),
     })
 }
 

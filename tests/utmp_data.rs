@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use whodid::event::{Event, Family, Lineage, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 
@@ -61,6 +62,7 @@ fn decode(family: Family, bytes: &[u8]) -> Vec<Event> {
         start: 0,
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
+        marks: Marks::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes, observed, &mut events);

@@ -20,6 +20,7 @@ use crate::event::escape;
 use crate::event::own::action;
 use crate::query::People;
 use crate::sources;
+use crate::sources::secrets::Marks;
 
 /// Normalise logs to who/what/when events on stdout, and store nothing
 ///
@@ -72,6 +73,7 @@ fn decode(
         mode: Mode::Ingest,
         clock,
         decoder: sources::decoder,
+        marks: Marks::default(),
         tx,
         progress: Arc::clone(&progress),
         shutdown,

@@ -48,6 +48,7 @@ use crate::clock::Clock;
 use crate::config::Source;
 use crate::config::source::From;
 use crate::event::{Event, Family};
+use crate::sources::secrets::Marks;
 use crate::sources::{Decoder, Stream};
 use outlet::{Outlet, Shared};
 use registry::Registry;
@@ -115,6 +116,8 @@ pub struct Collector {
     pub clock: Clock,
     /// Gives the decoder of a stream: `sources::decoder`.
     pub decoder: fn(Stream) -> Box<dyn Decoder>,
+    /// What stands where a secret was.
+    pub marks: Marks,
     pub tx: Sender<Batch>,
     pub progress: Arc<Progress>,
     /// Becomes true when it is time to stop.
@@ -137,7 +140,7 @@ impl Collector {
                 mode: self.mode,
             };
             let outlet = Outlet::new(&name, self.tx.clone(), shared);
-            let setting = Setting::new(source, self.clock, self.decoder);
+            let setting = Setting::new(source, self.clock, self.marks.clone(), self.decoder);
             let outside = Outside { runtime: Handle::current(), shutdown: self.shutdown.clone() };
             match start(setting, outlet, self.mode, outside) {
                 Ok((stopper, summary)) => {
@@ -283,6 +286,7 @@ mod tests {
             mode: Mode::Follow,
             clock: Clock::System,
             decoder: |_| panic!("a decoder with a bug"),
+            marks: Marks::default(),
             tx,
             progress: Arc::clone(&progress),
             shutdown,

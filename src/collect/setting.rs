@@ -7,19 +7,21 @@ use super::unpack::Members;
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::event::Family;
+use crate::sources::secrets::Marks;
 use crate::sources::{Decoder, Identity, Stream, Year};
 
 pub(super) struct Setting {
     pub(super) source: Source,
     pub(super) host: String,
     pub(super) clock: Clock,
+    marks: Marks,
     make: fn(Stream) -> Box<dyn Decoder>,
 }
 
 impl Setting {
-    pub(super) fn new(source: Source, clock: Clock, make: fn(Stream) -> Box<dyn Decoder>) -> Self {
+    pub(super) fn new(source: Source, clock: Clock, marks: Marks, make: fn(Stream) -> Box<dyn Decoder>) -> Self {
         let host = source.host.clone().unwrap_or_else(this_host);
-        Self { source, host, clock, make }
+        Self { source, host, clock, marks, make }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -70,6 +72,7 @@ impl Setting {
             start,
             zone: self.source.zone,
             year: self.source.year.map_or(not_after, Year::First),
+            marks: self.marks.clone(),
         })
     }
 }

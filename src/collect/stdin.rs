@@ -98,6 +98,7 @@ mod tests {
     use crate::config::Source;
     use crate::config::source::From;
     use crate::event::{Event, EventId, Family, Stamp};
+    use crate::sources::secrets::Marks;
     use crate::sources::zone::Zone;
     use crate::sources::{Decoder, Stream};
 
@@ -122,7 +123,7 @@ mod tests {
             year: None,
             decompressed_bytes_max: 1 << 20,
         };
-        let setting = Setting::new(source, Clock::System, bytes);
+        let setting = Setting::new(source, Clock::System, Marks::default(), bytes);
         write(ours, stopper);
         read_from(theirs, &setting, &stop, &mut outlet).expect("somebody takes the events");
         let summary = outlet.finish();

@@ -5,6 +5,7 @@
 use crate::event::{Event, Family, Lineage, Stamp};
 use crate::query::ast::Ast;
 use crate::query::{People, Subject};
+use crate::sources::secrets::Marks;
 use crate::sources::zone::Zone;
 use crate::sources::{Decoder, Identity, Stream, Year};
 
@@ -83,6 +84,7 @@ fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>
         start: 0,
         zone: Zone::UTC,
         year: Year::NotAfter(now),
+        marks: Marks::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes.as_bytes(), now, &mut events);

@@ -17,6 +17,7 @@ mod door;
 mod encode;
 mod follow;
 mod hold;
+mod marks;
 mod opening;
 mod order;
 mod retention;
@@ -113,6 +114,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let Plan { config, sources, mode, progress, views } = plan;
     let (trail, opened) = trail::Writer::open(opening::how(&config, opening::command(mode)))?;
     let reader = Arc::new(Reader::open(&config.data)?);
+    let marks = marks::of(&config.keys, reader.origin())?;
     let (positions, in_force, alerts, mut anchors) = remembered(&reader)?;
     anchors.keep(&config.anchors);
     let seen = Arc::new(Mutex::new(Seen::open(&config.data, &reader)?));
@@ -191,6 +193,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         mode,
         clock: config.clock,
         decoder: sources::decoder,
+        marks,
         tx: batch_tx,
         progress,
         shutdown: stopped,

@@ -22,6 +22,7 @@ pub mod utmp;
 pub mod zone;
 
 use crate::event::{Event, Family, Lineage, Source, Stamp};
+use secrets::Marks;
 use zone::Zone;
 
 /// Which stream is being decoded, and what its records do not say themselves.
@@ -41,6 +42,8 @@ pub struct Stream {
     pub zone: Zone,
     /// For stamps without a year: the year, or an instant that no record is a day later than.
     pub year: Year,
+    /// What stands where a secret was.
+    pub marks: Marks,
 }
 
 /// What makes the same record have the same id when it is read again.
@@ -143,6 +146,7 @@ mod tests {
             start: 0,
             zone: Zone::UTC,
             year: Year::NotAfter(Stamp::from_unix(1_795_176_000, 0)),
+            marks: Marks::default(),
         }
     }
 }

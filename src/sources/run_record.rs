@@ -18,15 +18,14 @@
 //! the kernel's own word on who wrote it. That decides `who`, and is told under `detail.whodid`, where no
 //! record can write.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value as Json};
 
 use super::by_line::{ByLine, Tell};
 use super::ids::Ids;
 use super::lines::{Line, Part};
 use super::plain::UNPARSED;
-use super::{Stream, ansible, exec, secrets};
+use super::secrets::{Marks, Redacted};
+use super::{Stream, ansible, exec};
 use crate::event::{Event, EventId, Family, Named, Source, Stamp, tag};
 
 /// The decoder of both families.
@@ -76,18 +75,18 @@ impl Tell for Reader {
             event.tag(tag::LINE_PIECE);
             return event;
         }
-        let record = Record::read(line.bytes);
-        let id = self.ids.next(line.pos, &record.bytes);
+        let record = Record::read(line.bytes, &self.stream.marks);
+        let id = self.ids.next(line.pos, record.plain());
         record.event(id, source, &self.stream.host, observed)
     }
 }
 
 /// The event of a record that came by the socket or the spool. The same bytes from the same user are the same
 /// record, by whichever way they come: what is sent again after a crash is known.
-pub fn received(bytes: &[u8], sender: &Sender, source: &str, host: &str, observed: Stamp) -> Event {
-    let record = Record::read(bytes);
+pub fn received(bytes: &[u8], sender: &Sender, marks: &Marks, source: &str, host: &str, observed: Stamp) -> Event {
+    let record = Record::read(bytes, marks);
     let family = record.family.unwrap_or(Family::Exec);
-    let id = EventId::new(family, &[b"received", &sender.uid.to_be_bytes(), &record.bytes], 0);
+    let id = EventId::new(family, &[b"received", &sender.uid.to_be_bytes(), record.plain()], 0);
     let source = Source {
         name: source.to_owned(),
         kind: family,
@@ -105,7 +104,7 @@ pub fn received(bytes: &[u8], sender: &Sender, source: &str, host: &str, observe
 /// The family of a file that begins with such a record.
 pub fn family(head: &[u8]) -> Option<Family> {
     let first = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty())?;
-    Record::read(first).family
+    Record::read(first, &Marks::default()).family
 }
 
 /// The ids in `WHODID_RUN`, outermost first; none if it is no such list.
@@ -118,30 +117,33 @@ pub fn runs(text: &str) -> Option<Vec<String>> {
     (ids.len() <= RUNS_MAX && ids.iter().all(is_id)).then(|| ids.into_iter().map(str::to_owned).collect())
 }
 
-/// One line, without its secrets.
+/// One line.
 struct Record<'a> {
-    /// What is kept, and hashed.
-    bytes: Cow<'a, [u8]>,
+    bytes: &'a [u8],
+    /// Without its secrets, if it held any.
+    redacted: Option<Redacted>,
     family: Option<Family>,
     members: Map<String, Json>,
 }
 
 impl<'a> Record<'a> {
-    fn read(bytes: &'a [u8]) -> Self {
-        let plain = |bytes| Self { bytes: secrets::redact(bytes), family: None, members: Map::new() };
-        let Ok(Json::Object(mut members)) = serde_json::from_slice(bytes) else { return plain(bytes) };
+    fn read(bytes: &'a [u8], marks: &Marks) -> Self {
+        let redacted = marks.redact_json(bytes);
+        let kept = redacted.as_ref().map_or(bytes, |redacted| &redacted.marked);
+        let Ok(Json::Object(members)) = serde_json::from_slice(kept) else {
+            return Self { bytes, redacted: marks.redact(bytes), family: None, members: Map::new() };
+        };
         let family = match members.get("whodid").and_then(Json::as_str) {
-            Some("exec") => Family::Exec,
-            Some("ansible") => Family::Ansible,
-            _ => return plain(bytes),
+            Some("exec") => Some(Family::Exec),
+            Some("ansible") => Some(Family::Ansible),
+            _ => None,
         };
-        let is_changed = members.values_mut().fold(false, |is_changed, value| redact(value) | is_changed);
-        let bytes = match is_changed {
-            // A map with strings for keys always serialises.
-            true => Cow::Owned(serde_json::to_vec(&members).unwrap_or_default()),
-            false => Cow::Borrowed(bytes),
-        };
-        Self { bytes, family: Some(family), members }
+        Self { bytes, redacted, family, members }
+    }
+
+    /// What is hashed.
+    fn plain(&self) -> &[u8] {
+        self.redacted.as_ref().map_or(self.bytes, |redacted| &redacted.plain)
     }
 
     fn event(&self, id: EventId, source: Source, host: &str, observed: Stamp) -> Event {
@@ -150,9 +152,12 @@ impl<'a> Record<'a> {
         let when = facts.text("time").and_then(Stamp::parse);
         let mut event = Event::new(id, UNPARSED, when.unwrap_or(observed), observed, source);
         event.place.host = Some(host.to_owned());
-        event.keep_raw(&self.bytes);
-        if matches!(self.bytes, Cow::Owned(_)) {
-            event.tag(tag::REDACTED);
+        match &self.redacted {
+            Some(redacted) => {
+                event.keep_raw(&redacted.marked);
+                event.tag(tag::REDACTED);
+            }
+            None => event.keep_raw(self.bytes),
         }
         if self.family != Some(kind) {
             return event;
@@ -167,20 +172,6 @@ impl<'a> Record<'a> {
         }
         event.judge_when();
         event
-    }
-}
-
-/// Replaces secrets in every text of a value, and says whether there were any; names of members stay.
-fn redact(value: &mut Json) -> bool {
-    match value {
-        Json::String(text) => {
-            let before = text.clone();
-            secrets::redact_text(text);
-            before != *text
-        }
-        Json::Array(items) => items.iter_mut().fold(false, |is_changed, item| redact(item) | is_changed),
-        Json::Object(members) => members.values_mut().fold(false, |is_changed, value| redact(value) | is_changed),
-        Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }
 
@@ -285,13 +276,13 @@ mod tests {
 
     #[test]
     fn the_kernel_says_who_it_was_and_the_record_only_claims() {
-        let event = received(START.as_bytes(), &sender(1000), "intake", "here", now());
+        let event = received(START.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
         assert_eq!((event.who.name.as_deref(), event.who.id.as_deref()), (Some("ana"), Some("1000")));
         assert_eq!(event.detail["whodid"]["claims"], "root");
         assert_eq!(event.place.pid, Some(99));
         assert_eq!(event.what.run, ["a1", "b2"]);
         let forged = START.replace("\"pid\":7", "\"detail\":{\"whodid\":{\"uid\":0}},\"whodid.uid\":0");
-        let event = received(forged.as_bytes(), &sender(1000), "intake", "here", now());
+        let event = received(forged.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
         assert_eq!(event.detail_tree()["whodid"]["uid"], 1000);
     }
 
@@ -299,7 +290,7 @@ mod tests {
     fn who_logged_in_is_who_acted() {
         let login = Some(Named { name: Some("ben".to_owned()), id: Some("1001".to_owned()) });
         let sender = Sender { uid: 0, name: Some("root".to_owned()), login, ..sender(0) };
-        let event = received(START.as_bytes(), &sender, "intake", "here", now());
+        let event = received(START.as_bytes(), &sender, &Marks::default(), "intake", "here", now());
         assert_eq!(event.who.name.as_deref(), Some("ben"));
         assert_eq!(event.who.as_.and_then(|named| named.name).as_deref(), Some("root"));
         assert!(event.detail["whodid"].get("claims").is_none());
@@ -307,7 +298,9 @@ mod tests {
 
     #[test]
     fn the_same_bytes_of_the_same_user_are_one_record() {
-        let id = |text: &str, sender: &Sender| received(text.as_bytes(), sender, "intake", "here", now()).id;
+        let id = |text: &str, sender: &Sender| {
+            received(text.as_bytes(), sender, &Marks::default(), "intake", "here", now()).id
+        };
         let spool = Sender { via: "spool", pid: None, ..sender(1000) };
         assert_eq!(id(START, &sender(1000)), id(START, &spool));
         assert_ne!(id(START, &sender(1000)), id(START, &sender(1001)));
@@ -316,7 +309,7 @@ mod tests {
 
     #[test]
     fn secrets_go_and_the_record_stays_json() {
-        let event = received(START.as_bytes(), &sender(1000), "intake", "here", now());
+        let event = received(START.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
         let text = serde_json::to_string(&event).expect("an event");
         assert!(!text.contains("hunter2") && event.tags == ["redacted"], "{text}");
         let tree = event.detail_tree();
@@ -334,13 +327,16 @@ mod tests {
             r#"{"whodid":"whodid","action":"trail.genesis"}"#,
             r#"{"whodid":7}"#,
         ] {
-            let event = received(text.as_bytes(), &sender(1000), "intake", "here", now());
+            let event = received(text.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
             assert_eq!((event.what.action.as_str(), event.source.kind), (UNPARSED, Family::Exec), "{text}");
             assert_eq!(event.raw.as_deref(), Some(text));
             assert_eq!(event.who.name.as_deref(), Some("ana"));
         }
         let other = START.replace("run.start", "trail.pruned");
-        assert_eq!(received(other.as_bytes(), &sender(1000), "intake", "here", now()).what.action, UNPARSED);
+        assert_eq!(
+            received(other.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now()).what.action,
+            UNPARSED
+        );
     }
 
     #[test]
@@ -358,7 +354,7 @@ mod tests {
                 let mut record: Map<String, Json> = serde_json::from_str(START).expect("JSON");
                 record.insert(name.to_owned(), serde_json::from_str(other).expect("JSON"));
                 let text = serde_json::to_string(&record).expect("JSON");
-                received(text.as_bytes(), &sender(1), "intake", "here", now());
+                received(text.as_bytes(), &sender(1), &Marks::default(), "intake", "here", now());
             }
         }
     }

@@ -14,6 +14,7 @@ use whodid::collect::{Batch, CHANNEL_BATCHES, Collector, Mode, Positions, Progre
 use whodid::config::Source;
 use whodid::config::source::{DECOMPRESSED_BYTES_MAX, From};
 use whodid::event::{Event, EventId, Family, Stamp};
+use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{Decoder, Identity, Stream};
 
@@ -212,6 +213,7 @@ impl Trail {
             mode,
             clock: Clock::System,
             decoder: lines,
+            marks: Marks::default(),
             tx,
             progress: Arc::new(Progress::default()),
             shutdown,

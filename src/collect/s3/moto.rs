@@ -19,6 +19,7 @@ use crate::collect::{Batch, Progress, Summary};
 use crate::config::Source;
 use crate::event::own::action;
 use crate::event::{Event, EventId, Family, Stamp};
+use crate::sources::secrets::Marks;
 use crate::sources::{Decoder, Stream};
 
 const NAME: &str = "audit-logs";
@@ -85,7 +86,7 @@ fn once(runtime: &tokio::runtime::Runtime, bucket: Bucket, prefix: &str, trail: 
         year: None,
         decompressed_bytes_max: 1 << 20,
     };
-    let setting = Setting::new(source, Clock::System, lines);
+    let setting = Setting::new(source, Clock::System, Marks::default(), lines);
     let handle = runtime.handle().clone();
     let thread = std::thread::spawn(move || {
         let mut outlet = Outlet::new("trail", tx, shared);

@@ -29,7 +29,7 @@ use super::ids::Ids;
 use super::lines::{Line, Lines, Part};
 use super::plain::UNPARSED;
 use super::syslog::{self, Message};
-use super::{Decoder, Stream, secrets};
+use super::{Decoder, Stream};
 use crate::event::{Event, EventId, Family, Outcome, Stamp, Trust, tag};
 
 /// "Suppressed 12 messages from a.service": a sender was faster than its limit.
@@ -136,7 +136,8 @@ impl Reader {
 
     fn events(&mut self, record: &Record<'_>, line: Line<'_>, observed: Stamp, out: &mut Vec<Event>) -> Verdict {
         let said = Said::of(record);
-        let clean = without_secrets(record, said.message());
+        let marks = &self.stream.marks;
+        let clean = without_secrets(record, said.message(), |value| Some(marks.redact(value)?.plain));
         let key = clean.as_ref().unwrap_or(record);
         let id = |ordinal| {
             let Address { boot, monotonic, realtime } = Address::of(key)?;
@@ -155,10 +156,11 @@ impl Reader {
         let verdict = tell(record, &said, &mut event);
         attribute(record, &verdict, &mut event);
         match &clean {
-            Some(clean) => {
-                syslog::without_secrets(&mut event);
+            Some(plain) => {
+                syslog::without_secrets(&mut event, marks);
                 event.tag(tag::REDACTED);
-                event.keep_raw(clean.to_line().as_bytes());
+                let marked = without_secrets(record, said.message(), |value| Some(marks.redact(value)?.marked));
+                event.keep_raw(marked.as_ref().unwrap_or(plain).to_line().as_bytes());
             }
             None => event.keep_raw(line.bytes),
         }
@@ -293,7 +295,11 @@ fn when(record: &Record<'_>, observed: Stamp) -> Stamp {
 }
 
 /// The record with every secret replaced, if it holds any.
-fn without_secrets<'a>(record: &Record<'a>, message: Message<'_>) -> Option<Record<'a>> {
+fn without_secrets<'a>(
+    record: &Record<'a>,
+    message: Message<'_>,
+    redact: impl Fn(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Record<'a>> {
     let may_quote = message.has_command();
     let mut clean = record.clone();
     let is_replaced = clean.replace(|name, value| {
@@ -303,10 +309,7 @@ fn without_secrets<'a>(record: &Record<'a>, message: Message<'_>) -> Option<Reco
             "_CMDLINE" => true,
             _ => !name.starts_with('_') && !name.starts_with("SYSLOG_") && !PLAIN_FIELDS.contains(&name),
         };
-        match secrets::redact(value) {
-            Cow::Owned(clean) if is_searched => Some(clean),
-            _ => None,
-        }
+        if is_searched { redact(value) } else { None }
     });
     is_replaced.then_some(clean)
 }

@@ -31,11 +31,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::Stream;
 use super::by_line::{ByLine, Tell};
 use super::ids::Ids;
 use super::lines::{Line, Part};
 use super::plain::UNPARSED;
-use super::{Stream, secrets};
+use super::secrets::Marks;
 use crate::event::{Event, Stamp, tag};
 use header::Header;
 pub use message::Message;
@@ -63,12 +64,12 @@ impl Tell for Records {
         };
         // What strangers type is no command; looked at as one, it could hide the words around it.
         let has_command = !matches!((&header, line.part), (Some(header), Part::Whole) if !header.said().has_command());
-        let record = if has_command { secrets::redact(line.bytes) } else { Cow::Borrowed(line.bytes) };
-        let mut event = self.told(line, &record, header, observed);
-        if let Cow::Owned(_) = record {
-            without_secrets(&mut event);
-            event.tag(tag::REDACTED);
-        }
+        let redacted = if has_command { self.stream.marks.redact(line.bytes) } else { None };
+        let Some(redacted) = redacted else { return self.told(line, line.bytes, header, observed) };
+        let mut event = self.told(line, &redacted.plain, header, observed);
+        event.keep_raw(&redacted.marked);
+        without_secrets(&mut event, &self.stream.marks);
+        event.tag(tag::REDACTED);
         event
     }
 }
@@ -124,14 +125,14 @@ fn readable(record: &[u8]) -> Cow<'_, str> {
 }
 
 /// Every field that a command, or a part of one, may have gone to.
-pub(super) fn without_secrets(event: &mut Event) {
+pub(super) fn without_secrets(event: &mut Event, marks: &Marks) {
     let Event { what, place, reason, detail, .. } = event;
     let fields = [&mut what.command, &mut what.object, &mut place.cwd, reason];
-    fields.into_iter().flatten().for_each(secrets::redact_text);
+    fields.into_iter().flatten().for_each(|text| marks.redact_text(text));
     let details = detail.values_mut().filter_map(Value::as_object_mut).flat_map(|auth| auth.values_mut());
     for value in details {
         if let Value::String(text) = value {
-            secrets::redact_text(text);
+            marks.redact_text(text);
         }
     }
 }

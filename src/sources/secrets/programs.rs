@@ -1,0 +1,157 @@
+//! Programs whose options take a password where the option's name does not say so.
+
+/// What a program does with its arguments. An option is written without its first dash.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Habit {
+    programs: &'static [&'static str],
+    /// The word that must come first, for programs that do many things: `docker login`.
+    pub(super) command: Option<&'static str>,
+    /// Options with the secret attached: `-pSECRET`.
+    pub(super) attached: &'static [&'static str],
+    /// Options with the secret in the next word.
+    pub(super) next: &'static [&'static str],
+    /// Options with `user:password` attached or in the next word.
+    pub(super) user: &'static [&'static str],
+    /// Arguments that say that the next word is the secret.
+    pub(super) words: &'static [&'static str],
+    /// Which argument, of those that are no options, is the secret; counted from 1, 0 for none.
+    pub(super) argument: usize,
+    /// What stands between the user and the password.
+    pub(super) between: u8,
+    /// What follows the secret is another program, with options of its own.
+    pub(super) runs_another: bool,
+}
+
+const NONE: Habit = Habit {
+    programs: &[],
+    command: None,
+    attached: &[],
+    next: &[],
+    user: &[],
+    words: &[],
+    argument: 0,
+    between: b':',
+    runs_another: false,
+};
+
+static HABITS: &[Habit] = &[
+    Habit {
+        programs: &[
+            "mysql",
+            "mysqldump",
+            "mysqladmin",
+            "mysqlimport",
+            "mysqlcheck",
+            "mysqlshow",
+            "mysqlslap",
+            "mariadb",
+            "mariadb-dump",
+            "mariadb-admin",
+            "mariadb-check",
+            "mariadb-import",
+            "xtrabackup",
+        ],
+        attached: &["p"],
+        ..NONE
+    },
+    Habit { programs: &["sshpass"], attached: &["p"], next: &["p"], runs_another: true, ..NONE },
+    Habit { programs: &["useradd", "usermod"], next: &["p"], ..NONE },
+    Habit { programs: &["curl"], user: &["u", "-user", "U", "-proxy-user"], ..NONE },
+    Habit { programs: &["redis-cli"], next: &["a"], ..NONE },
+    Habit {
+        programs: &["mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"],
+        attached: &["p"],
+        next: &["p"],
+        ..NONE
+    },
+    Habit {
+        programs: &["docker", "podman", "nerdctl", "buildah", "helm", "oc", "az", "cf"],
+        command: Some("login"),
+        next: &["p"],
+        ..NONE
+    },
+    Habit { programs: &["vault"], command: Some("login"), argument: 1, ..NONE },
+    Habit {
+        programs: &["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami", "ldapmodrdn", "ldapcompare"],
+        attached: &["w"],
+        next: &["w"],
+        ..NONE
+    },
+    Habit { programs: &["ldappasswd"], attached: &["w", "s", "a"], next: &["w", "s", "a"], ..NONE },
+    Habit {
+        programs: &["smbclient", "rpcclient", "smbget", "net", "smbcacls"],
+        user: &["U", "-user"],
+        between: b'%',
+        ..NONE
+    },
+    Habit { programs: &["lftp"], user: &["u", "-user"], between: b',', ..NONE },
+    Habit { programs: &["zip", "unzip", "zipcloak"], attached: &["P"], next: &["P"], ..NONE },
+    Habit { programs: &["7z", "7za", "7zr", "7zz", "rar", "unrar"], attached: &["p", "hp"], ..NONE },
+    Habit {
+        programs: &["sqlcmd", "bcp", "isql", "tsql", "osql", "ipmitool", "vncpasswd"],
+        attached: &["P"],
+        next: &["P"],
+        ..NONE
+    },
+    Habit {
+        programs: &["snmpget", "snmpwalk", "snmpset", "snmpbulkwalk", "snmpgetnext", "snmptrap", "snmptable"],
+        attached: &["c", "A", "X"],
+        next: &["c", "A", "X"],
+        ..NONE
+    },
+    Habit { programs: &["openssl"], next: &["k", "K"], ..NONE },
+    Habit { programs: &["pkcs11-tool", "pkcs15-tool"], next: &["-pin", "-so-pin", "-new-pin"], ..NONE },
+    Habit { programs: &["rdesktop", "ncftp", "ncftpget", "ncftpput"], next: &["p"], ..NONE },
+    Habit { programs: &["wpa_passphrase"], argument: 2, ..NONE },
+    Habit {
+        programs: &["nmcli"],
+        words: &["password", "wifi-sec.psk", "802-11-wireless-security.psk", "802-1x.password"],
+        ..NONE
+    },
+];
+
+/// Of the programs that open a database with `user/password@name` as an argument.
+const ORACLE: &[&str] = &["sqlplus", "rman", "expdp", "impdp", "exp", "imp", "sqlldr", "tnsping"];
+
+/// Programs that read a password, or `user:password`, from standard input.
+const READERS: &[&str] = &[
+    "chpasswd",
+    "chgpasswd",
+    "passwd",
+    "sudo",
+    "su",
+    "kinit",
+    "kadmin",
+    "docker",
+    "podman",
+    "helm",
+    "cryptsetup",
+    "openssl",
+    "gpg",
+    "gpg2",
+    "smbpasswd",
+    "pdbedit",
+    "htpasswd",
+    "mkpasswd",
+    "sshpass",
+    "ssh-add",
+    "sha256crypt",
+];
+
+/// The habit of a program, by the last part of its path.
+pub(super) fn habit(name: &[u8]) -> Option<&'static Habit> {
+    HABITS.iter().find(|habit| habit.programs.iter().any(|program| program.as_bytes() == name))
+}
+
+pub(super) fn is_oracle(name: &[u8]) -> bool {
+    ORACLE.iter().any(|program| program.as_bytes() == name)
+}
+
+pub(super) fn reads_a_password(name: &[u8]) -> bool {
+    READERS.iter().any(|program| program.as_bytes() == name)
+}
+
+/// The shell's words between two commands.
+pub(super) fn ends_a_command(word: &[u8]) -> bool {
+    matches!(word, b";" | b"|" | b"||" | b"&&" | b"&")
+}
