@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{Bounds, Joiner};
 use crate::event::link::Link;
 use crate::event::{Event, EventId, Family, Lineage, Outcome, Stamp, Trust};
+use crate::sources::secrets::Marks;
 use crate::sources::zone::Zone;
 use crate::sources::{self, Identity, Stream, Year};
 
@@ -32,6 +33,7 @@ fn auth(lines: &str) -> Vec<Event> {
         start: 0,
         zone: Zone::UTC,
         year: Year::First(2026),
+        marks: Marks::default(),
     };
     let mut events = Vec::new();
     let mut decoder = sources::decoder(stream);
