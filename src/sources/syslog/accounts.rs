@@ -9,10 +9,15 @@
 //!
 //! Old versions quote like `` `bob' ``. These tools check names before they write them: a name holds no quote.
 
+use super::form::{self, Form, failure, success, unknown};
 use super::groups;
-use super::reading::{IAM, Reading, quoted};
+use super::reading::{AUTHENTICATION, CONFIGURATION, IAM, Reading, quoted};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
+    tell(message).or_else(|| form::find(FORMS, message))
+}
+
+fn tell(message: &str) -> Option<Reading<'_>> {
     let (first, rest) = message.split_once(' ')?;
     match first {
         "new" => match rest.strip_prefix("user: ") {
@@ -148,3 +153,67 @@ fn removed(rest: &str) -> Option<Reading<'_>> {
     let action = if is_shadow { "group.shadow.remove" } else { "group.remove" };
     Some(Reading { group: Some(group), target: owner, ..Reading::success(action, IAM) })
 }
+
+/// What these tools say besides: refusals, and files that they could not write.
+pub(super) const FORMS: &[Form] = &[
+    success("group.admin.rename", IAM, "change admin '{target}' to '{to}' in shadow group '{group}'"),
+    failure("password.change", IAM, "incorrect password for {target*}").because("incorrect password"),
+    failure("password.change", IAM, "incorrect password for `{target*}'").because("incorrect password"),
+    failure("password.change", IAM, "password locked for '{target*}'").because("password locked"),
+    failure("password.change", IAM, "now < minimum age for '{target*}'").because("changed too recently"),
+    failure("password.change", IAM, "can't view or modify password information for {target*}").because("not allowed"),
+    failure("password.change", IAM, "root is not authorized by SELinux to change the password of {target*}")
+        .because("SELinux"),
+    failure("password.change", IAM, "Failed to crypt password with previous salt of user '{target*}'"),
+    failure("user.change", IAM, "can't change shell for '{target*}'").because("not allowed"),
+    failure("user.change", IAM, "Cannot determine the user name of the caller (UID {uid})").because("caller unknown"),
+    failure("user.change", IAM, "can't setuid(0)").because("can't setuid(0)"),
+    success(
+        "user.defaults",
+        CONFIGURATION,
+        "useradd defaults: GROUP={gid}, HOME={home*}, SHELL={shell*}, INACTIVE={inactive}, EXPIRE={expire*}, SKEL={skel*}",
+    ),
+    failure("user.add", IAM, "failed to add user {target*} to {object}"),
+    failure("user.add", IAM, "failed to add user {target*}"),
+    failure("user.add", IAM, "failed to prepare the new {object} entry '{target*}'"),
+    failure("group.add", IAM, "failed to add group {group} to {object}"),
+    failure("group.add", IAM, "failed to add group {group}"),
+    failure("group.remove", IAM, "failed to remove group {group} from {object}"),
+    failure("group.remove", IAM, "failed to remove group {group}"),
+    failure("account.error", IAM, "failed to change {object} ({reason*})"),
+    failure("account.error", IAM, "failed to unlock {object*}").because("failed to unlock"),
+    failure("account.error", IAM, "failed to remove {object*}").because("failed to remove"),
+    failure("account.error", IAM, "failed to {reason*}"),
+    failure("account.error", IAM, "failure while writing changes to {object*}").because("failure while writing"),
+    failure("account.error", IAM, "failure while closing read-only {object*}").because("failure while closing"),
+    failure("account.error", IAM, "cannot open {object}: {reason*}"),
+    failure("account.error", IAM, "cannot open {object*}").because("cannot open"),
+    failure("account.error", IAM, "cannot delete {object*}").because("cannot delete"),
+    failure("account.error", IAM, "Cannot remove {object}: {reason*}"),
+    failure("account.error", IAM, "{object} not owned by {_}, not removed").because("not owned"),
+    failure("account.error", IAM, "can't find the shadow password file").because("no shadow file"),
+    failure("account.error", IAM, "no more available {reason*}"),
+    failure("account.error", IAM, "Error checking available {reason*}"),
+    failure("account.error", IAM, "shadow: unknown configuration item {reason*}"),
+    failure("account.error", IAM, "unknown configuration item {reason*}"),
+    failure("account.error", IAM, "cannot {reason*}"),
+    failure("account.error", IAM, "{_}: sss_cache {reason*}"),
+    failure("auth.error", AUTHENTICATION, "pam_{_}: {reason*}"),
+    // pwck, grpck, vipw, vigr, logoutd
+    success("user.line.remove", IAM, "delete passwd line '{object*}'"),
+    success("user.line.remove", IAM, "delete shadow line '{object*}'"),
+    success("group.line.remove", IAM, "delete group line '{object*}'"),
+    success("group.line.add", IAM, "add group '{group}' to '{object}'"),
+    success("group.member.remove", IAM, "delete member '{target}' from group '{group}'"),
+    success("group.shadow.member.remove", IAM, "delete member '{target}' from shadow group '{group}'"),
+    success("group.shadow.admin.remove", IAM, "delete admin '{target}' from shadow group '{group}'"),
+    unknown("account.file.edit", IAM, "file {object*} edited"),
+    // newgrp, sg
+    success("group.switch", AUTHENTICATION, "user '{user}' (login '{login}' on {tty}) switched to group '{group*}'"),
+    success("group.return", AUTHENTICATION, "user '{user}' (login '{login}' on {tty}) returned to group '{group*}'"),
+    failure("group.switch", AUTHENTICATION, "Invalid password for group '{group}' from '{user}'")
+        .because("invalid password"),
+    failure("group.switch", AUTHENTICATION, "Failed to crypt password with previous salt of group '{group}'"),
+    failure("group.switch", AUTHENTICATION, "unknown GID '{gid}' used by user '{user}'").because("unknown GID"),
+    failure("group.switch", AUTHENTICATION, "GID '{gid}' does not exist").because("unknown GID"),
+];

@@ -39,6 +39,10 @@ pub(super) fn doas(message: &str) -> Option<Reading<'_>> {
         let reading = Reading::failure("auth.failure", AUTHENTICATION).with("service", "doas");
         return Some(Reading { user: Some(user), ..reading });
     }
+    if let Some(user) = message.strip_prefix("tty required for ") {
+        let reading = Reading::failure("auth.failure", AUTHENTICATION).with("service", "doas");
+        return Some(Reading { user: Some(user), reason: Some("tty required"), ..reading });
+    }
     if let Some(rest) = message.strip_prefix("command not permitted for ") {
         let (user, command) = rest.split_once(": ")?;
         let reading = Reading::failure("doas.command", PROCESS);

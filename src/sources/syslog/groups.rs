@@ -10,9 +10,28 @@
 //! Most of them say the same for each file they write; only one of these lines is the change itself, and
 //! the others are `group.file.*`.
 
+use super::accounts;
+use super::form::{self, Form, failure, success};
 use super::reading::{IAM, Reading, quoted};
+use crate::event::Outcome;
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
+    if let Some((change, file)) = of_file(message) {
+        let reading = tell(change).or_else(|| form::find(FORMS, change))?;
+        let action = if reading.outcome == Outcome::Success { "group.file.change" } else { reading.action };
+        return Some(Reading { action, object: Some(file), ..reading });
+    }
+    tell(message).or_else(|| form::find(FORMS, message)).or_else(|| form::find(accounts::FORMS, message))
+}
+
+/// gpasswd of today says its change once more for each file: `… in /etc/gshadow`.
+fn of_file(message: &str) -> Option<(&str, &str)> {
+    let (change, name) = message.rsplit_once(" in /")?;
+    let file = message.get(change.len() + " in ".len()..)?;
+    (message.contains(" group ") && !name.contains([' ', ')'])).then_some((change, file))
+}
+
+fn tell(message: &str) -> Option<Reading<'_>> {
     let (first, rest) = message.split_once(' ')?;
     match first {
         "new" => Some(added("group.add", rest.strip_prefix("group: ")?)),
@@ -123,4 +142,27 @@ fn named_member<'a>(verb: &str, rest: &'a str) -> Option<Reading<'a>> {
     let (target, group) = rest.split_once(mark)?;
     let reading = Reading::success(action, IAM);
     Some(Reading { user: Some(user), target: Some(target), group: Some(group), ..reading })
+}
+
+/// gpasswd about access, and what it failed to do.
+pub(super) const FORMS: &[Form] = &[
+    success("group.change", IAM, "access to group {group} restricted by {user}").marked("property", "access"),
+    failure("group.member.add", IAM, "{user} failed to add user {target} to group {group}: {reason*}"),
+    failure("group.member.add", IAM, "{user} failed to add user {target} to group {group}"),
+    failure("group.member.remove", IAM, "{user} failed to remove user {target} from group {group}: {reason*}"),
+    failure("group.member.remove", IAM, "{user} failed to remove user {target} from group {group}"),
+    failed("password", "{user} failed to remove password of group {group}: {reason*}"),
+    failed("password", "{user} failed to remove password of group {group}"),
+    failed("access", "{user} failed to restrict access to group {group}: {reason*}"),
+    failed("access", "{user} failed to restrict access to group {group}"),
+    failed("administrators", "{user} failed to set the administrators of group {group} to {to}: {reason*}"),
+    failed("administrators", "{user} failed to set the administrators of group {group} to {to*}"),
+    failed("members", "{user} failed to set the members of group {group} to {to}: {reason*}"),
+    failed("members", "{user} failed to set the members of group {group} to {to*}"),
+    failed("password", "{user} failed to change password of group {group}: {reason*}"),
+    failed("password", "{user} failed to change password of group {group}"),
+];
+
+const fn failed(property: &'static str, pattern: &'static str) -> Form {
+    failure("group.change", IAM, pattern).marked("property", property)
 }

@@ -5,7 +5,9 @@
 //! | RFC 3164, as files have it | `Nov 20 10:11:12 web-1 sshd[812]: Accepted …` |
 //! | rsyslog since Debian 12 | `2026-11-20T10:11:12.123456+00:00 web-1 sshd[812]: Accepted …` |
 //! | either with its priority | `<86>Nov 20 10:11:12 web-1 sshd[812]: Accepted …` |
+//! | busybox | `Nov 20 10:11:12 web-1 auth.info sshd[812]: Accepted …` |
 //! | RFC 5424 | `<86>1 2026-11-20T10:11:12Z web-1 sshd 812 - - Accepted …` |
+//! | either behind its length, as RFC 6587 counts octets | `98 <86>1 2026-11-20T10:11:12Z web-1 …` |
 //!
 //! Nothing here vouches for anything: whoever may write to the log socket chooses all of it but the stamp.
 
@@ -15,7 +17,8 @@ use super::stamp::{self, Written};
 /// The parts of one line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Header<'a> {
-    pub(super) written: Written,
+    /// Only RFC 5424 may leave it out.
+    pub(super) written: Option<Written>,
     /// Facility times eight plus severity.
     pub(super) priority: Option<u8>,
     pub(super) host: Option<&'a str>,
@@ -33,6 +36,7 @@ impl<'a> Header<'a> {
 
 /// Takes a line apart; `None` if it does not begin with a stamp.
 pub(super) fn read(line: &str) -> Option<Header<'_>> {
+    let line = without_length(line);
     let (priority, rest) = priority(line);
     if priority.is_some()
         && let Some(rest) = rest.strip_prefix("1 ")
@@ -47,8 +51,38 @@ pub(super) fn read(line: &str) -> Option<Header<'_>> {
         Some((host, rest)) => (Some(host), rest),
         None => (None, rest),
     };
+    let (named, rest) = named_priority(rest);
     let (program, pid, message) = tag(rest);
-    Some(Header { written, priority, host, program, pid, message })
+    Some(Header { written: Some(written), priority: priority.or(named), host, program, pid, message })
+}
+
+/// `auth.info ` before the tag.
+fn named_priority(text: &str) -> (Option<u8>, &str) {
+    let read = || {
+        let (word, rest) = text.trim_start_matches(' ').split_once(' ')?;
+        let (facility, severity) = word.split_once('.')?;
+        let facility = FACILITIES.iter().position(|name| *name == facility)?;
+        let severity = SEVERITIES.iter().position(|name| *name == severity)?;
+        Some((u8::try_from(facility * 8 + severity).ok()?, rest))
+    };
+    read().map_or((None, text), |(priority, rest)| (Some(priority), rest))
+}
+
+/// In the order of their codes (RFC 5424 §6.2.1).
+const FACILITIES: &[&str] =
+    &["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"];
+const SEVERITIES: &[&str] = &["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+
+/// `98 <86>…`: a relay that counts octets wrote the length first (RFC 6587 §3.4.1).
+fn without_length(line: &str) -> &str {
+    match line.split_once(' ') {
+        Some((length, rest)) if rest.starts_with('<') && is_length(length) => rest,
+        _ => line,
+    }
+}
+
+fn is_length(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.len() < 6 && rest.iter().all(u8::is_ascii_digit))
 }
 
 /// `<86>`: at most 191 (RFC 5424 §6.2.1).
@@ -98,10 +132,16 @@ fn process(word: &str) -> (&str, Option<u32>) {
 
 fn rfc5424(priority: Option<u8>, text: &str) -> Option<Header<'_>> {
     let (stamp, rest) = text.split_once(' ')?;
-    let (written, after) = stamp::read(stamp)?;
-    if !after.is_empty() {
-        return None;
-    }
+    let written = match stamp {
+        "-" => None,
+        _ => {
+            let (written, after) = stamp::read(stamp)?;
+            if !after.is_empty() {
+                return None;
+            }
+            Some(written)
+        }
+    };
     let (host, rest) = rest.split_once(' ')?;
     let (program, rest) = rest.split_once(' ')?;
     let (pid, rest) = rest.split_once(' ')?;
@@ -162,6 +202,11 @@ mod tests {
         check("<86>1 2026-11-20T10:11:12Z web-1 sshd 812 - - m n", "web-1", "sshd", 812, "m n");
         check("<86>1 2026-11-20T10:11:12Z - sshd - ID [a b=\"]\\\"\"][c] \u{feff}m", "", "sshd", 0, "m");
         check("<86>1 2026-11-20T10:11:12Z web-1 sshd 812 - -", "web-1", "sshd", 812, "");
+        check("54 <86>1 2026-11-20T10:11:12Z web-1 sshd 812 - - m n", "web-1", "sshd", 812, "m n");
+        check("31 <86>Nov 20 10:11:12 web-1 su[1]: m", "web-1", "su", 1, "m");
+        check("<86>1 - - sshd - - - m", "", "sshd", 0, "m");
+        check("Nov 20 10:11:12 gw-1 auth.info su[1]: m", "gw-1", "su", 1, "m");
+        check("Nov 20 10:11:12 gw-1 auth.fine su[1]: m", "gw-1", "", 0, "auth.fine su[1]: m");
         check("Nov 20 10:11:12 web-1 gdm-password][77]: m", "web-1", "gdm-password", 77, "m");
         check("Nov 20 10:11:12 web-1 gdm-password]: m", "web-1", "gdm-password", 0, "m");
         check("Nov 20 10:11:12 web-1 sshd(pam_unix)[7]: m", "web-1", "sshd(pam_unix)", 7, "m");

@@ -1,88 +1,109 @@
-//! login at a terminal, and dropbear, which logs people in over SSH.
+//! login at a terminal, and agetty, which waits there for a name.
 //!
 //! ```text
-//! LOGIN ON tty1 BY alice
-//! FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure
-//! Password auth succeeded for 'root' from 203.0.113.7:50122
+//! LOGIN ON tty1 BY alice                                                   util-linux
+//! FAILED LOGIN 1 FROM laptop.example.com FOR alice, Authentication failure  util-linux
+//! FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure      shadow
+//! 'alice' logged in  on '/dev/tty1'                                        shadow
 //! ```
+//!
+//! The name of a failed login is what somebody typed; it stands between marks that are found from both ends.
 
-use super::reading::{AUTHENTICATION, AUTHENTICATION_SESSION, NETWORK, Reading};
+use super::form::{self, Form, failure, success, unknown};
+use super::reading::{AUTHENTICATION, AUTHENTICATION_SESSION, HOST, Reading};
 
-/// login of util-linux and of shadow.
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
-    let success = || Reading::success("login", AUTHENTICATION_SESSION);
-    let failure = || Reading::failure("login", AUTHENTICATION);
-    let with_remote = |text| match str::rsplit_once(text, " FROM ") {
-        Some((text, host)) if !host.contains(' ') => (text, Some(host)),
-        _ => (text, None),
-    };
-    if let Some(rest) = message.strip_prefix("ROOT LOGIN ON ") {
-        let (tty, remote) = with_remote(rest);
-        return Some(Reading { user: Some("root"), tty: Some(tty), remote, ..success() });
-    }
-    if let Some(rest) = message.strip_prefix("LOGIN ON ").or_else(|| message.strip_prefix("DIALUP AT ")) {
-        let (tty, rest) = rest.split_once(" BY ")?;
-        let (user, remote) = with_remote(rest);
-        return Some(Reading { user: Some(user), tty: Some(tty), remote, ..success() });
-    }
-    if let Some(rest) = message.strip_prefix("ROOT LOGIN ") {
-        // shadow's: ` on '/dev/tty1'`, with the place it came from.
-        let (tty, _) = super::reading::quoted(rest.trim_start().strip_prefix("on ")?)?;
-        return Some(Reading { user: Some("root"), tty: Some(tty), ..success() });
-    }
-    if let Some(rest) = message.strip_prefix("FAILED LOGIN ") {
-        let (rest, reason) = rest.rsplit_once(", ")?;
-        if let Some((rest, user)) = rest.split_once(" FOR ") {
-            let tty = rest.split_once("on ").and_then(|(_, tty)| super::reading::quoted(tty)).map(|(tty, _)| tty);
-            let remote = rest.split_once("FROM ").map(|(_, host)| host).filter(|host| !host.contains(' '));
-            let user = user.strip_prefix('\'').and_then(|user| user.strip_suffix('\'')).unwrap_or(user);
-            return Some(Reading { user: Some(user), reason: Some(reason), tty, remote, ..failure() });
-        }
-    }
-    let rest = message.strip_prefix("invalid password for ")?;
-    let (user, rest) = super::reading::quoted(rest)?;
-    let tty = rest.strip_prefix(" on ").and_then(super::reading::quoted).map(|(tty, _)| tty);
-    let user = Some(user).filter(|user| *user != "UNKNOWN");
-    Some(Reading { user, reason: Some("invalid password"), tty, ..failure() })
+    form::find(FORMS, message)
 }
 
-/// An attempt is one `auth succeeded` or `attempt for` line.
-pub(super) fn dropbear(message: &str) -> Option<Reading<'_>> {
-    if let Some(rest) = message.strip_prefix("Exit (") {
-        let (user, rest) = rest.split_once(") from <")?;
-        let (origin, reason) = rest.split_once(">: ")?;
-        let reading =
-            Reading { user: Some(user), reason: Some(reason), ..Reading::of("ssh.logout", AUTHENTICATION_SESSION) };
-        return from(origin, reading);
-    }
-    let (text, origin) = message.rsplit_once(" from ")?;
-    if text == "Child connection" {
-        return from(origin, Reading::of("ssh.connection", NETWORK));
-    }
-    if text == "Login attempt for nonexistent user" {
-        return from(origin, Reading::failure("ssh.invalid_user", AUTHENTICATION));
-    }
-    let success = || Reading::success("ssh.login", AUTHENTICATION_SESSION);
-    let failure = || Reading::failure("ssh.login", AUTHENTICATION);
-    let (reading, rest) = [
-        ("Password auth succeeded for ", "password", true),
-        ("PAM password auth succeeded for ", "password", true),
-        ("Pubkey auth succeeded for ", "publickey", true),
-        ("Bad password attempt for ", "password", false),
-        ("Bad PAM password attempt for ", "password", false),
-    ]
-    .into_iter()
-    .find_map(|(start, method, is_in)| {
-        let reading = if is_in { success() } else { failure() };
-        Some((reading.with("method", method), text.strip_prefix(start)?))
-    })?;
-    let (user, rest) = rest.strip_prefix('\'')?.rsplit_once('\'')?;
-    let key = rest.strip_prefix(" with ").and_then(|rest| rest.rsplit_once(' ')).map(|(_, key)| key);
-    from(origin, Reading { user: Some(user), key, ..reading })
+/// login-utils/login.c of util-linux, src/login.c of shadow.
+pub(super) const FORMS: &[Form] = &[
+    root("ROOT LOGIN ON {tty} FROM {host}"),
+    root("ROOT LOGIN ON {tty}"),
+    unknown("login.dialup", AUTHENTICATION_SESSION, "DIALUP AT {tty} BY {user*}"),
+    success("login", AUTHENTICATION_SESSION, "LOGIN ON {tty} BY {user*} FROM {host}"),
+    success("login", AUTHENTICATION_SESSION, "LOGIN ON {tty} BY {user*}"),
+    root("ROOT LOGIN  on '{tty}' from '{host}'"),
+    root("ROOT LOGIN  on '{tty}'"),
+    root("ROOT LOGIN on '{tty}' from '{host}'"),
+    root("ROOT LOGIN on '{tty}'"),
+    success("login", AUTHENTICATION_SESSION, "'{user*}' logged in  on '{tty}' from '{host}'"),
+    success("login", AUTHENTICATION_SESSION, "'{user*}' logged in  on '{tty}'"),
+    failure("login", AUTHENTICATION, "FAILED LOGIN ({count}) on '{tty}' from '{host}' FOR '{user*}', {reason*}"),
+    failure("login", AUTHENTICATION, "FAILED LOGIN ({count}) on '{tty}' FOR '{user*}', {reason*}"),
+    failure("login", AUTHENTICATION, "FAILED LOGIN {count} FROM {host} FOR {user*}, {reason*}"),
+    failure("login", AUTHENTICATION, "FAILED LOGIN SESSION FROM {host} FOR {user*}, {reason*}"),
+    failure("login", AUTHENTICATION, "FAILED LOGIN {count} ON {tty} FOR {user*}, {reason*}"),
+    failure(
+        "login.attempts_exceeded",
+        AUTHENTICATION,
+        "TOO MANY LOGIN TRIES ({count}) on '{tty}' from '{host}' FOR '{user*}'",
+    ),
+    failure("login.attempts_exceeded", AUTHENTICATION, "TOO MANY LOGIN TRIES ({count}) on '{tty}' FOR '{user*}'"),
+    failure(
+        "login.attempts_exceeded",
+        AUTHENTICATION,
+        "TOO MANY LOGIN TRIES ({count}) FROM {host} FOR {user*}, {reason*}",
+    ),
+    failure(
+        "login.attempts_exceeded",
+        AUTHENTICATION,
+        "exceeded failure limit for '{user*}'  on '{tty}' from '{host}'",
+    ),
+    failure("login.attempts_exceeded", AUTHENTICATION, "exceeded failure limit for '{user*}'  on '{tty}'"),
+    failure("login.attempts_exceeded", AUTHENTICATION, "REPEATED login failures on '{tty}' from '{host}'"),
+    failure("login.attempts_exceeded", AUTHENTICATION, "REPEATED login failures on '{tty}'"),
+    failure("login", AUTHENTICATION, "invalid password for '{user*}'  on '{tty}' from '{host}'")
+        .because("invalid password"),
+    failure("login", AUTHENTICATION, "invalid password for '{user*}'  on '{tty}'").because("invalid password"),
+    failure("login", AUTHENTICATION, "invalid password for '{user*}' on '{tty}' from '{host}'")
+        .because("invalid password"),
+    failure("login", AUTHENTICATION, "invalid password for '{user*}' on '{tty}'").because("invalid password"),
+    failure("login", AUTHENTICATION, "LOGIN '{user*}' REFUSED  on '{tty}' from '{host}'").because("refused"),
+    failure("login", AUTHENTICATION, "LOGIN '{user*}' REFUSED  on '{tty}'").because("refused"),
+    failure("login", AUTHENTICATION, "ILLEGAL ROOT LOGIN  on '{tty}' from '{host}'")
+        .because("root may not log in here")
+        .by("root"),
+    failure("login", AUTHENTICATION, "ILLEGAL ROOT LOGIN  on '{tty}'").because("root may not log in here").by("root"),
+    failure("login", AUTHENTICATION, "invalid login time for '{user*}' on '{tty}' from '{host}'")
+        .because("invalid time"),
+    failure("login", AUTHENTICATION, "invalid login time for '{user*}' on '{tty}'").because("invalid time"),
+    failure("auth.notice", AUTHENTICATION, "no shadow password for '{user*}' on '{tty}' from '{host}'")
+        .because("no shadow password"),
+    failure("auth.notice", AUTHENTICATION, "no shadow password for '{user*}' on '{tty}'").because("no shadow password"),
+    unknown("account.unlock", AUTHENTICATION, "login '{user*}' re-enabled after temporary lockout ({count} failures)"),
+    failure("auth.unknown_user", AUTHENTICATION, "cannot find user {user*} after update of expired password"),
+    failure("auth.unknown_user", AUTHENTICATION, "cannot find user {user*}").because("no such user"),
+    failure("login", AUTHENTICATION, "NULL user name. Abort.").because("no user name"),
+    failure("login", AUTHENTICATION, "Invalid user name \"{user*}\". Abort.").because("invalid user name"),
+    failure("login.error", AUTHENTICATION, "Unable to update utmp entry for {user*}"),
+    failure("login.error", AUTHENTICATION, "PAM_ABORT returned from pam_authenticate()"),
+    failure("login.error", AUTHENTICATION, "Couldn't initialize PAM: {reason*}"),
+    failure("login.error", AUTHENTICATION, "FATAL: {reason*}"),
+    failure("login.error", AUTHENTICATION, "chown ({_*}) failed: {reason*}"),
+    failure("login.error", AUTHENTICATION, "chmod ({_*}) failed: {reason*}"),
+    failure("login.error", AUTHENTICATION, "TIOC{_} {reason*}"),
+    failure("login.error", AUTHENTICATION, "No session entry, error {reason*}"),
+    failure("login.error", AUTHENTICATION, "groups initialization failed: {reason*}"),
+    failure("login.error", AUTHENTICATION, "set{_}() failed"),
+    success("session.logout", AUTHENTICATION_SESSION, "logged off user '{user*}' on '{tty}'"),
+];
+
+const fn root(pattern: &'static str) -> Form {
+    success("login", AUTHENTICATION_SESSION, pattern).by("root")
 }
 
-/// `203.0.113.7:50122`
-fn from<'a>(origin: &'a str, reading: Reading<'a>) -> Option<Reading<'a>> {
-    let (host, port) = origin.rsplit_once(':')?;
-    Some(Reading { remote: Some(host), port: Some(port.parse().ok()?), ..reading })
+/// agetty of util-linux.
+pub(super) fn getty(message: &str) -> Option<Reading<'_>> {
+    form::find(GETTY, message)
 }
+
+pub(super) const GETTY: &[Form] = &[
+    failure("terminal.error", HOST, "/dev/{tty}: {reason*}"),
+    failure("terminal.error", HOST, "{tty}: {reason*}"),
+    failure("terminal.error", HOST, "setting terminal attributes failed: {reason*}"),
+    failure("terminal.error", HOST, "failed to {reason*}"),
+    failure("terminal.error", HOST, "could not get terminal name: {reason*}"),
+    failure("terminal.error", HOST, "checkname failed: {reason*}"),
+    failure("terminal.error", HOST, "bad speed: {reason*}"),
+];

@@ -1,73 +1,68 @@
 //! systemd-logind: sessions on a seat or terminal, and what was done to the machine's keys.
 
-use super::reading::{HOST, Reading, SESSION};
+use super::form::{self, Form, failure, success, unknown};
+use super::reading::{CONFIGURATION, HOST, Reading, SESSION};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
-    let (first, rest) = message.split_once(' ')?;
-    match first {
-        "New" => new(rest),
-        "Session" => {
-            let (session, how) = rest.split_once(' ')?;
-            let is_out = how.starts_with("logged out.");
-            is_out.then(|| Reading { session: Some(bare(session)), ..Reading::success("session.logout", SESSION) })
-        }
-        "Removed" => {
-            let session = rest.strip_prefix("session ")?.strip_suffix('.')?;
-            Some(Reading { session: Some(bare(session)), ..Reading::success("session.remove", SESSION) })
-        }
-        "Power" | "Suspend" | "Hibernate" | "Reboot" => {
-            let how = rest.strip_prefix("key pressed")?;
-            let object = first;
-            Some(Reading {
-                object: Some(object),
-                reason: Some(how.trim_matches([' ', '.'])),
-                ..Reading::of("host.key", HOST)
-            })
-        }
-        "Lid" => Some(Reading { reason: Some(rest.trim_end_matches('.')), ..Reading::of("host.lid", HOST) }),
-        "System" => {
-            let reading = |action| Reading { reason: Some(rest), ..Reading::of(action, HOST) };
-            let is = |words: &[&str]| words.iter().any(|word| rest.starts_with(word));
-            match () {
-                () if is(&["is powering down", "is halting", "is powered down"]) => Some(reading("system.shutdown")),
-                () if is(&["is rebooting"]) => Some(reading("system.reboot")),
-                () => None,
-            }
-        }
-        "The" => {
-            let what = rest.strip_prefix("system will ")?.strip_suffix('!')?;
-            Some(Reading { reason: Some(what), ..Reading::of("system.announce", HOST) })
-        }
-        "Watching" => {
-            let device = rest.strip_prefix("system buttons on ")?;
-            Some(Reading { object: Some(device), ..Reading::of("host.buttons", HOST) })
-        }
-        _ => None,
+    let mut reading = form::find(FORMS, message)?;
+    // Newer versions put quotes around names.
+    for place in [&mut reading.session, &mut reading.user, &mut reading.object] {
+        *place = place.map(bare);
     }
+    Some(reading)
 }
 
-/// Newer versions put quotes around names.
 fn bare(text: &str) -> &str {
-    text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(text)
+    ['\'', '"'].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(text)
 }
 
-/// `session 5 of user alice.`, since systemd 254 with ` with class 'user' and type 'tty'.`
-fn new(rest: &str) -> Option<Reading<'_>> {
-    if let Some(seat) = rest.strip_prefix("seat ") {
-        return Some(Reading { object: seat.strip_suffix('.'), ..Reading::of("host.seat", HOST) });
-    }
-    let (session, rest) = rest.strip_prefix("session ")?.split_once(' ')?;
-    let rest = rest.strip_prefix("of user ")?.strip_suffix('.')?;
-    let reading = Reading { session: Some(bare(session)), ..Reading::success("session.start", SESSION) };
-    let classed = || {
-        let (user, rest) = rest.strip_suffix('\'')?.rsplit_once(" with class '")?;
-        let (class, kind) = rest.split_once("' and type '")?;
-        Some((user, class, kind))
-    };
-    Some(match classed() {
-        Some((user, class, kind)) => {
-            Reading { user: Some(bare(user)), ..reading }.with("class", class).with("type", kind)
-        }
-        None => Reading { user: Some(bare(rest)), ..reading },
-    })
-}
+/// src/login/ of systemd up to 257, and elogind.
+pub(super) const FORMS: &[Form] = &[
+    success("session.start", SESSION, "New session {session} of user {user*} with class '{class}' and type '{type}'."),
+    success("session.start", SESSION, "New session {session} of user {user*}."),
+    success("session.logout", SESSION, "Session {session} logged out. Waiting for processes to exit."),
+    success("session.logout", SESSION, "Session {session} logged out."),
+    success("session.remove", SESSION, "Removed session {session}."),
+    unknown("session.idle", SESSION, "Session {session} of user {user*} is idle, stopping.").because("idle"),
+    unknown("session.replace", SESSION, "Existing logind session ID {session} used by new audit session, ignoring.")
+        .because("audit session is known already"),
+    unknown("session.linger", SESSION, "User {user*} logged in"),
+    unknown("session.lock", SESSION, "Locking sessions..."),
+    failure("session.error", SESSION, "Failed to start session scope {object}: {reason*}"),
+    failure("session.error", SESSION, "Failed to start user slice {object}: {reason*}"),
+    failure("session.error", SESSION, "Failed to start user service '{object*}', ignoring: {reason*}"),
+    failure("session.error", SESSION, "Failed to stop session scope {object}: {reason*}"),
+    failure("session.error", SESSION, "Failed to abandon session scope: {reason*}"),
+    failure("session.error", SESSION, "Could not create session: {reason*}"),
+    failure("session.error", SESSION, "Failed to {reason*}"),
+    unknown("host.seat", HOST, "New seat {object}."),
+    unknown("host.seat", HOST, "Removed seat {object}.").because("removed"),
+    unknown("host.buttons", HOST, "Watching system buttons on {object*}"),
+    unknown("host.key", HOST, "{object} key pressed {reason}."),
+    unknown("host.key", HOST, "{object} key pressed."),
+    unknown("host.key", HOST, "Secure Attention Key sequence pressed on seat {object}"),
+    unknown("host.lid", HOST, "Lid closed.").because("closed"),
+    unknown("host.lid", HOST, "Lid opened.").because("opened"),
+    unknown("host.dock", HOST, "System docked.").because("docked"),
+    unknown("host.dock", HOST, "System undocked.").because("undocked"),
+    unknown("system.shutdown", HOST, "System is powering down{_*}").because("is powering down"),
+    unknown("system.shutdown", HOST, "System is powered down{_*}").because("is powered down"),
+    unknown("system.shutdown", HOST, "System is halting{_*}").because("is halting"),
+    unknown("system.reboot", HOST, "System is rebooting{_*}").because("is rebooting"),
+    unknown("system.announce", HOST, "The system will {reason*}!"),
+    unknown("system.announce", HOST, "System idle. Will {reason*} now."),
+    unknown("system.announce", HOST, "System shutdown has been cancelled").because("cancelled"),
+    unknown("system.announce", HOST, "Scheduled {reason} at maintenance window {_*}"),
+    unknown("system.announce", HOST, "Creating /run/nologin, blocking further logins...").because("no further logins"),
+    unknown("system.sleep", HOST, "Operation '{object}' finished.").because("finished"),
+    unknown("system.sleep", HOST, "Suspending...").because("suspending"),
+    unknown("system.sleep", HOST, "Requested {object} operation is not supported, using regular suspend instead."),
+    unknown(
+        "system.delay",
+        HOST,
+        "Delay lock is active (UID {uid}/{user*}, PID {holder}) but inhibitor timeout is reached.",
+    )
+    .because("inhibitor timeout"),
+    unknown("host.config", CONFIGURATION, "Config file reloaded.").because("reloaded"),
+    unknown("host.config", CONFIGURATION, "Running in dry run, suppressing action."),
+];

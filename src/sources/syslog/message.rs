@@ -2,7 +2,10 @@
 
 use super::pam::Speaker;
 use super::reading::{HOST, Reading};
-use super::{accounts, become_root, cron, groups, login, logind, pam, polkit, sshd, su, sudo};
+use super::{
+    accounts, adduser, become_root, cron, desktop, dropbear, ftp, groups, login, logind, pam, pam_forms, polkit, run0,
+    sftp, sshd, su, sudo, sudo_json,
+};
 use crate::event::{Event, Family};
 
 /// What a program said, wherever it stands: in a line of an auth log, or in a record of the journal.
@@ -25,18 +28,27 @@ impl Message<'_> {
             event.place.service = Some(name.to_owned());
         }
         let (message, times) = repeated(self.text);
-        if let Some(reading) = read(name, module, message) {
+        if !sudo_json::tell(name, message, event) {
+            let Some(reading) = read(name, module, message) else { return };
             reading.fill(event);
-            if let Some(times) = times {
-                event.set_detail_of(Family::Auth, "repeated", times);
-            }
+        }
+        if let Some(times) = times {
+            event.set_detail_of(Family::Auth, "repeated", times);
+        }
+        if name == "sudo_logsrvd" {
+            happened_elsewhere(event);
         }
     }
 
     /// Whether it may quote a command. Those of PAM, sshd and the like quote names that strangers typed.
     pub fn has_command(&self) -> bool {
-        let quotes =
-            |name| matches!(name, "sudo" | "CRON" | "CROND" | "cron" | "crond" | "pkexec" | "doas" | "polkitd");
+        let quotes = |name| match name {
+            "sudo" | "sudo_logsrvd" | "CRON" | "CROND" | "cron" | "crond" | "pkexec" | "doas" | "polkitd" => true,
+            "sshd" | "sshd-session" => self.text.starts_with("Starting session: forced-command "),
+            "dropbear" => self.text.starts_with("User ") || self.text.starts_with("Command forced "),
+            "su" => self.text.contains(" execute "),
+            _ => false,
+        };
         let Some((name, _)) = self.program.map(with_module) else { return true };
         !self.is_of_auth() || quotes(name) && !self.text.starts_with("pam_")
     }
@@ -45,7 +57,18 @@ impl Message<'_> {
     pub fn is_of_auth(&self) -> bool {
         let Some(program) = self.program else { return false };
         let (name, module) = with_module(program);
-        module.is_some() || reader(name).is_some() || self.text.starts_with("pam_")
+        // These speak of people now and then, and of everything else besides.
+        let is_of_all =
+            matches!(name, "systemd" | "dbus-daemon" | "dbus-broker" | "dbus" | "gnome-keyring-daemon" | "agetty");
+        module.is_some() || reader(name).is_some() && !is_of_all || self.text.starts_with("pam_")
+    }
+}
+
+/// sudo_logsrvd writes down what other machines tell it.
+fn happened_elsewhere(event: &mut Event) {
+    let host = event.detail.get("auth").and_then(|auth| auth.get("host")).and_then(serde_json::Value::as_str);
+    if let Some(host) = host.map(str::to_owned) {
+        event.place.host = Some(host);
     }
 }
 
@@ -61,7 +84,11 @@ fn read<'a>(program: &'a str, module: Option<&'a str>, message: &'a str) -> Opti
     if let Some(text) = message.strip_prefix("gkr-pam: ") {
         return pam::keyring(text);
     }
-    reader(program)?(message)
+    let reading = reader(program)?(message);
+    match reading {
+        None if message.starts_with("PAM ") => pam_forms::library(message),
+        reading => reading,
+    }
 }
 
 type Reader = for<'a> fn(&'a str) -> Option<Reading<'a>>;
@@ -70,26 +97,47 @@ type Reader = for<'a> fn(&'a str) -> Option<Reading<'a>>;
 fn reader(program: &str) -> Option<Reader> {
     Some(match program {
         "sshd" | "sshd-session" | "sshd-auth" => sshd::read,
-        "sudo" => sudo::read,
-        "CRON" | "CROND" | "cron" | "crond" | "crontab" | "anacron" => cron::read,
-        "systemd-logind" | "elogind-daemon" => logind::read,
-        "su" => su::read,
-        "useradd" | "usermod" | "userdel" | "newusers" | "passwd" | "chpasswd" | "chage" | "chfn" | "chsh" => {
-            accounts::read
-        }
-        "groupadd" | "groupmod" | "groupdel" | "gpasswd" => groups::read,
-        "unix_chkpwd" => pam::chkpwd,
+        "sudo" | "sudo_logsrvd" => sudo::read,
+        "CRON" | "CROND" | "cron" | "crond" | "crontab" | "anacron" | "atd" | "fcron" => cron::read,
+        "systemd-logind" | "elogind-daemon" | "elogind" => logind::read,
+        "su" | "runuser" => su::read,
+        "useradd" | "usermod" | "userdel" | "newusers" | "passwd" | "chpasswd" | "chage" | "chfn" | "chsh" | "pwck"
+        | "vipw" | "vigr" | "newgrp" | "sg" | "expiry" | "pwconv" | "pwunconv" | "shadow" => accounts::read,
+        "groupadd" | "groupmod" | "groupdel" | "gpasswd" | "groupmems" | "grpck" | "chgpasswd" | "grpconv"
+        | "grpunconv" => groups::read,
+        "adduser" | "addgroup" | "deluser" | "delgroup" => adduser::read,
+        "unix_chkpwd" | "unix_update" | "pwhistory_helper" => pam_forms::helper,
         "pkexec" => become_root::pkexec,
         "doas" => become_root::doas,
         "polkitd" => polkit::read,
-        "login" => login::read,
-        "dropbear" => login::dropbear,
+        "systemd" => run0::read,
+        "login" | "logoutd" => login::read,
+        "agetty" | "getty" => login::getty,
+        "dropbear" => dropbear::read,
+        "sftp-server" | "internal-sftp" => sftp::read,
+        "vsftpd" => ftp::vsftpd,
+        "proftpd" => ftp::proftpd,
+        "pure-ftpd" => ftp::pure_ftpd,
+        "pam_duo" | "login_duo" => pam_forms::read,
+        "gdm"
+        | "gdm3"
+        | "gdm-password"
+        | "gdm-session-worker"
+        | "gdm-launch-environment"
+        | "lightdm"
+        | "sddm"
+        | "sddm-helper"
+        | "xdm" => desktop::display,
+        "dbus-daemon" | "dbus-broker" | "dbus" => desktop::bus,
+        "gnome-keyring-daemon" => desktop::keyring,
         _ => return None,
     })
 }
 
 /// `sshd(pam_unix)`, as PAM of old named itself, and `polkitd(authority=local)`.
 fn with_module(program: &str) -> (&str, Option<&str>) {
+    // Some log the path that they were called by.
+    let program = program.strip_prefix('/').and_then(|path| path.rsplit('/').next()).unwrap_or(program);
     match program.strip_suffix(')').and_then(|text| text.split_once('(')) {
         Some((name, module)) if !name.is_empty() => (name, Some(module).filter(|module| module.starts_with("pam_"))),
         _ => (program, None),
@@ -116,7 +164,8 @@ fn repeated_last(message: &str) -> Option<Reading<'_>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{header, reading};
+    use super::super::form::Form;
+    use super::super::{header, reading, sshd_forms};
     use super::*;
 
     /// What sshd writes around a name that anybody may choose; `§` is the name.
@@ -353,6 +402,56 @@ mod tests {
         "tally",
         ", deny ",
     ];
+
+    /// A program that writes each table's messages.
+    const TABLES: &[(&str, &[Form])] = &[
+        ("sshd", sshd_forms::ACCOUNTS),
+        ("sshd", sshd_forms::KEYS),
+        ("sshd", sshd_forms::FORWARDS),
+        ("sshd", sshd_forms::CONNECTIONS),
+        ("sftp-server", sftp::FORMS),
+        ("dropbear", dropbear::FORMS),
+        ("su", su::FORMS),
+        ("login", login::FORMS),
+        ("agetty", login::GETTY),
+        ("useradd", accounts::FORMS),
+        ("gpasswd", groups::FORMS),
+        ("adduser", adduser::FORMS),
+        ("crond", cron::FORMS),
+        ("systemd-logind", logind::FORMS),
+        ("polkitd", polkit::FORMS),
+        ("systemd", run0::FORMS),
+        ("vsftpd", ftp::VSFTPD),
+        ("proftpd", ftp::PROFTPD),
+        ("pure-ftpd", ftp::PURE_FTPD),
+        ("gdm", desktop::DISPLAY),
+        ("dbus-daemon", desktop::BUS),
+        ("gnome-keyring-daemon", desktop::KEYRING),
+        ("unix_chkpwd", pam_forms::HELPERS),
+        ("login_duo", pam_forms::FORMS),
+        ("gdm", pam_forms::LIBRARY),
+    ];
+
+    #[test]
+    fn every_form_of_every_table_is_reached() {
+        let mut broken = Vec::new();
+        let mut count = 0;
+        for (program, form) in TABLES.iter().flat_map(|(program, forms)| forms.iter().map(move |form| (program, form)))
+        {
+            count += 1;
+            assert!(!form.pattern().contains("}{"), "{}: nothing tells where a slot ends", form.pattern());
+            let message = form.example();
+            let reading = read(program, None, &message);
+            let is_read = reading.as_ref().is_some_and(|reading| {
+                reading.action == form.action() && !reading.detail.contains(&reading::AMBIGUOUS)
+            });
+            if !is_read {
+                broken.push(format!("{program}: {}: {:?}", form.pattern(), reading.map(|reading| reading.action)));
+            }
+        }
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+        assert!(count > 400, "{count}");
+    }
 
     fn parts(program: &str, message: &str) -> Option<&'static str> {
         read(program, None, message).map(|reading| reading.action)

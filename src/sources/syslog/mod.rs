@@ -8,23 +8,33 @@
 //! means, because messages are taken apart from the ends that their program wrote.
 
 mod accounts;
+mod adduser;
 mod ansible;
 mod become_root;
 mod cron;
+mod desktop;
+mod dropbear;
+mod form;
+mod ftp;
 mod groups;
 mod header;
 mod login;
 mod logind;
 mod message;
 mod pam;
+mod pam_forms;
 mod polkit;
 mod reading;
 mod remote;
+mod run0;
+mod sftp;
 mod sshd;
+mod sshd_forms;
 mod sshd_more;
 mod stamp;
 mod su;
 mod sudo;
+mod sudo_json;
 mod when;
 
 use std::borrow::Cow;
@@ -100,7 +110,7 @@ impl Records {
 
     /// A line without a stamp was written with or after the line before it.
     fn date(&mut self, event: &mut Event, header: Option<&Header<'_>>) {
-        let found = header.and_then(|header| self.whens.find(header.written, event.observed));
+        let found = header.and_then(|header| self.whens.find(header.written?, event.observed));
         match (found, self.whens.last()) {
             (Some(when), _) => {
                 event.when = when.at;

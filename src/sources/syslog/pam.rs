@@ -10,6 +10,8 @@
 //! These lines accompany what the program says itself (`Accepted …`, `COMMAND=…`), so their actions are
 //! others: nothing is counted twice.
 
+use super::form::is_no_terminal;
+use super::pam_forms;
 use super::reading::{AMBIGUOUS, AUTHENTICATION, IAM, Reading, SESSION};
 
 /// Which module speaks, and for whom: `pam_unix(sshd:session)`.
@@ -32,8 +34,14 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
 }
 
 pub(super) fn told<'a>(speaker: Speaker<'a>, text: &'a str) -> Option<Reading<'a>> {
-    let reading = tell(speaker.service, text)?;
+    let reading = tell(speaker.service, text).or_else(|| pam_forms::read(text)).or_else(|| notice(speaker, text))?;
     Some(reading.with("module", speaker.module).with("service", speaker.service).with("type", speaker.kind))
+}
+
+/// What a module says that has no form of its own; `pam_authenticate: …` is no module but a function.
+fn notice<'a>(speaker: Speaker<'_>, text: &'a str) -> Option<Reading<'a>> {
+    let is_module = !speaker.service.is_empty() && speaker.module.starts_with("pam_");
+    is_module.then(|| Reading { reason: Some(text), ..Reading::of("auth.notice", AUTHENTICATION) })
 }
 
 fn tell<'a>(service: &str, text: &'a str) -> Option<Reading<'a>> {
@@ -81,9 +89,7 @@ fn tell<'a>(service: &str, text: &'a str) -> Option<Reading<'a>> {
             Some(Reading { user: Some(user.strip_suffix('"')?), reason: Some(reason), ..reading })
         }
         "received" => received(rest),
-        // pam_env, once for each session on Debian 12.
-        "deprecated" => (rest == "reading of user environment enabled")
-            .then(|| Reading { reason: Some(text), ..Reading::of("auth.notice", SESSION) }),
+        _ if rest.starts_with("more authentication failure") => more_failures_of(service, text),
         _ => None,
     }
 }
@@ -138,7 +144,8 @@ fn session<'a>(service: &str, rest: &'a str) -> Option<Reading<'a>> {
 
 /// Services in which the user of the session is not the one who asked for it.
 fn becomes_another(service: &str) -> bool {
-    let among = ["su", "su-l", "sudo", "sudo-i", "doas", "runuser", "runuser-l", "pkexec", "polkit-1", "run0"];
+    let among =
+        ["su", "su-l", "sudo", "sudo-i", "doas", "runuser", "runuser-l", "pkexec", "polkit-1", "run0", "systemd-run0"];
     among.contains(&service)
 }
 
@@ -166,7 +173,7 @@ fn attempt<'a>(reading: Reading<'a>, service: &str, fields: &'a str) -> Option<R
         None => (rest.trim_end_matches(' '), ""),
     };
     let is_ambiguous = !ruser.is_empty() && rest.contains(" rhost=");
-    let tty = Some(tty).filter(|tty| !matches!(*tty, "ssh" | "NODEVssh" | "unknown"));
+    let tty = Some(tty).filter(|tty| !is_no_terminal(tty));
     let reading = Reading { tty, ..reading };
     if is_ambiguous {
         return Some(reading.with(AMBIGUOUS.0, AMBIGUOUS.1));
@@ -184,13 +191,17 @@ fn attempt<'a>(reading: Reading<'a>, service: &str, fields: &'a str) -> Option<R
 
 /// sshd for PAM: `2 more authentication failures; logname= … rhost=203.0.113.7  user=alice`
 pub(super) fn more_failures(rest: &str) -> Option<Reading<'_>> {
+    more_failures_of("sshd", rest)
+}
+
+fn more_failures_of<'a>(service: &str, rest: &'a str) -> Option<Reading<'a>> {
     if rest.starts_with("service(") {
         return Some(Reading { reason: Some(rest), ..Reading::failure("ssh.error", AUTHENTICATION) });
     }
     let (count, rest) = rest.split_once(" more authentication failure")?;
     let (_, fields) = rest.split_once("; ")?;
     let reading = Reading::failure("auth.more_failures", AUTHENTICATION).with("count", count);
-    attempt(reading, "sshd", fields)
+    attempt(reading, service, fields)
 }
 
 /// What follows `password`.
@@ -231,18 +242,4 @@ pub(super) fn keyring(text: &str) -> Option<Reading<'_>> {
         }
         _ => None,
     }
-}
-
-/// unix_chkpwd: `password check failed for user (alice)`
-pub(super) fn chkpwd(message: &str) -> Option<Reading<'_>> {
-    if message == "check pass; user unknown" {
-        return Some(unknown_user("", message));
-    }
-    let user = message.strip_prefix("password check failed for user (").and_then(|rest| rest.strip_suffix(')'));
-    if let Some(user) = user {
-        let reading = Reading::failure("auth.check", AUTHENTICATION);
-        return Some(Reading { user: Some(user), reason: Some("password check failed"), ..reading });
-    }
-    let user = message.strip_prefix("could not obtain user info (")?.strip_suffix(')')?;
-    Some(unknown_user(user, "could not obtain user info"))
 }

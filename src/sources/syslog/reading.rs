@@ -41,6 +41,7 @@ pub(super) struct Reading<'a> {
 pub(super) const AUTHENTICATION: &[&str] = &["authentication"];
 pub(super) const AUTHENTICATION_SESSION: &[&str] = &["authentication", "session"];
 pub(super) const CONFIGURATION: &[&str] = &["configuration"];
+pub(super) const FILE: &[&str] = &["file"];
 pub(super) const HOST: &[&str] = &["host"];
 pub(super) const IAM: &[&str] = &["iam"];
 pub(super) const NETWORK: &[&str] = &["network"];

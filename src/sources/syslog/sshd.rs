@@ -14,11 +14,11 @@
 
 use super::reading::{self, AMBIGUOUS, AUTHENTICATION, AUTHENTICATION_SESSION, NETWORK, Reading};
 use super::remote::{self, Remote};
-use super::sshd_more;
+use super::{sftp, sshd_forms, sshd_more};
 
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let (text, phase) = phase(message);
-    let reading = tell(text, phase)?;
+    let reading = tell(text, phase).or_else(|| other(text))?;
     Some(if phase == Phase::Before { reading.with("phase", "preauth") } else { reading })
 }
 
@@ -27,6 +27,17 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
 pub(super) enum Phase {
     Before,
     Unsaid,
+}
+
+/// Whatever is one form of message and nothing else. internal-sftp within a chroot speaks through sshd.
+fn other(text: &str) -> Option<Reading<'_>> {
+    let bare = text.strip_prefix("error: ").or_else(|| text.strip_prefix("fatal: "));
+    let is_trouble = bare.is_some();
+    let bare = bare.unwrap_or(text);
+    sshd_forms::read(bare)
+        .or_else(|| sftp::read(bare))
+        // It names nobody.
+        .or_else(|| is_trouble.then(|| sshd_more::trouble(bare)))
 }
 
 fn phase(message: &str) -> (&str, Phase) {
@@ -48,12 +59,11 @@ fn tell(text: &str, phase: Phase) -> Option<Reading<'_>> {
         "Invalid" | "Illegal" => invalid_user(rest.strip_prefix("user ")?),
         "Received" => received(rest),
         "Disconnected" => left(rest.strip_prefix("from ")?, phase),
-        "Connection" => connection(rest, phase),
+        "Connection" => connection(rest, phase).or_else(|| sshd_more::tagged(text)),
         "Disconnecting" => disconnecting(rest),
         "Disconnecting:" => Some(Reading { reason: Some(rest), ..Reading::of("ssh.disconnect", NETWORK) }),
         "User" => refused(rest),
-        // Whatever else went wrong; it names nobody.
-        "error:" | "fatal:" => tell(rest, phase).or_else(|| Some(sshd_more::trouble(rest))),
+        "error:" | "fatal:" => tell(rest, phase),
         "PAM:" => pam_error(rest),
         "maximum" => too_many(rest),
         _ => sshd_more::read(text),
@@ -181,7 +191,7 @@ fn left(rest: &str, phase: Phase) -> Option<Reading<'_>> {
     Some(Reading { user, remote: Some(remote.host), port: remote.port, ..reading })
 }
 
-fn peer(text: &str) -> Option<(Remote<'_>, Option<&str>, bool)> {
+pub(super) fn peer(text: &str) -> Option<(Remote<'_>, Option<&str>, bool)> {
     let Some(remote) = remote::host_port(text) else {
         // Without a port, before OpenSSH 7.
         let is_host = !text.is_empty() && !text.contains(' ');
@@ -201,7 +211,14 @@ fn connection(rest: &str, phase: Phase) -> Option<Reading<'_>> {
     if let Some(rest) = rest.strip_prefix("closed by ").or_else(|| rest.strip_prefix("reset by ")) {
         return left(rest, phase);
     }
-    let (remote, rest) = remote::at_start(rest.strip_prefix("from ")?)?;
+    let rest = rest.strip_prefix("from ")?;
+    if let Some(rest) = rest.strip_suffix(" timed out") {
+        return Some(Reading { reason: Some("timed out"), ..left(rest, Phase::Before)? });
+    }
+    let (remote, rest) = remote::at_start(rest).filter(|(remote, _)| remote.port.is_some())?;
+    if rest.starts_with([':', ' ']) && !rest.starts_with(" on ") {
+        return None;
+    }
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let reading = Reading::of("ssh.connection", NETWORK).with("to", rest.strip_prefix("on ").unwrap_or(rest));
     Some(Reading { remote: Some(remote.host), port: remote.port, ..reading })
@@ -209,8 +226,12 @@ fn connection(rest: &str, phase: Phase) -> Option<Reading<'_>> {
 
 /// `[authenticating |invalid ]user NAME HOST port N: Too many authentication failures`
 fn disconnecting(rest: &str) -> Option<Reading<'_>> {
+    because(Reading::of("ssh.disconnect", NETWORK), rest)
+}
+
+/// `PEER: reason`, where the peer may be a user's name and address.
+pub(super) fn because<'a>(reading: Reading<'a>, rest: &'a str) -> Option<Reading<'a>> {
     const TOO_MANY: &str = ": Too many authentication failures";
-    let reading = Reading::of("ssh.disconnect", NETWORK);
     let cut = |at: usize| {
         let (remote, user, _) = peer(rest.get(..at)?)?;
         reading::address(remote.host)?;

@@ -10,21 +10,23 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
             let remote = remote::from_host(rest.strip_prefix("not receive identification string ")?)?;
             Some(probe(remote, "no identification string"))
         }
-        "Bad" => bad_version(rest).or_else(|| error(text)),
+        "Bad" => bad_version(rest),
         "Could" => match rest.strip_prefix("not write ident string to ") {
             Some(host) => Some(probe(remote::at_start(host)?.0, "gone before the identification")),
-            None => error(text),
+            None => None,
         },
         "banner" => starting_with(rest, "exchange: Connection from "),
-        "Unable" => starting_with(rest, "to negotiate with "),
-        "ssh_dispatch_run_fatal:" => starting_with(rest, "Connection from "),
+        "Unable" => {
+            let probe = Reading::failure("ssh.probe", NETWORK);
+            super::sshd::because(probe, rest.strip_prefix("to negotiate with ")?)
+        }
         "Timeout" => timeout(rest.strip_prefix("before authentication for ")?),
         "reverse" | "Address" | "Nasty" => name_mismatch(text),
         "Server" => {
             rest.starts_with("listening on ").then(|| Reading::of("ssh.start", PROCESS).with("listening", rest))
         }
         "Exiting" => Some(Reading { reason: Some(rest), ..Reading::of("ssh.stop", PROCESS) }),
-        "PAM" => super::pam::more_failures(rest).or_else(|| error(text)),
+        "PAM" => super::pam::more_failures(rest),
         "Protocol" => starting_with(rest, "major versions differ for "),
         "ROOT" => {
             let rest = rest.strip_prefix("LOGIN REFUSED FROM ")?;
@@ -40,6 +42,9 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
         "Close" => close(rest.strip_prefix("session: ")?),
         "subsystem" => {
             let (name, user) = rest.strip_prefix("request for ")?.rsplit_once(" by user ")?;
+            if user.ends_with(" failed, subsystem not found") {
+                return None;
+            }
             Some(Reading { user: Some(user), object: Some(name), ..Reading::of("ssh.subsystem", SESSION) })
         }
         "refused" => {
@@ -48,43 +53,45 @@ pub(super) fn read(text: &str) -> Option<Reading<'_>> {
             let host = inner.unwrap_or(host);
             Some(Reading { remote: Some(host), ..Reading::failure("ssh.refused", NETWORK) })
         }
-        "drop" => {
-            let (_, rest) = rest.strip_prefix("connection #")?.split_once(" from ")?;
-            let host = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(host, _)| host)?;
-            let reading = Reading::failure("ssh.refused", NETWORK);
-            Some(Reading { remote: Some(host), reason: Some("too many connections"), ..reading })
-        }
-        "warning:" => error(rest),
-        _ => error(text),
+        "drop" => dropped(rest.strip_prefix("connection #")?),
+        "Timeout," => lost(rest.strip_prefix("client not responding from ")?, "client not responding"),
+        "terminating" => lost(rest.strip_prefix("inactive connection from ")?, "inactive"),
+        "warning:" => super::sshd_forms::read(rest),
+        _ => tagged(text),
     }
 }
 
-/// What sshd says of a connection that names nobody, without calling it an error.
-fn error(text: &str) -> Option<Reading<'_>> {
-    let known = [
-        "kex_exchange_identification:",
-        "kex_protocol_error:",
-        "ssh_exchange_identification:",
-        "Read from socket failed:",
-        "Write failed:",
-        "can't get client address:",
-        "Could not get shadow information",
-        "mm_request_receive:",
-        "beginning MaxStartups throttling",
-        "exited MaxStartups throttling",
-        "no more sessions",
-        "Bad packet length",
-        "Corrupted MAC on input",
-        "Could not load host key",
-        "Excess permission or bad ownership",
-        "Failed to",
-        "PAM adding faulty module",
-        "PAM unable to",
-        "no hostkeys available",
-        "padding error",
-    ];
-    let is_known = known.iter().any(|start| text.starts_with(start));
-    is_known.then(|| trouble(text))
+/// `3 from [203.0.113.7]:50122 on [192.0.2.10]:22 past MaxStartups`, or `penalty: failed authentication`.
+fn dropped(rest: &str) -> Option<Reading<'_>> {
+    let (_, rest) = rest.split_once(" from [")?;
+    let (host, rest) = rest.split_once("]:")?;
+    let (port, rest) = rest.split_once(" on [")?;
+    let (_, rest) = rest.split_once("]:")?;
+    let (_, reason) = rest.split_once(' ')?;
+    let reading = Reading::failure("ssh.refused", NETWORK);
+    Some(Reading { remote: Some(host), port: port.parse().ok(), reason: Some(reason), ..reading })
+}
+
+/// A connection that ended without a word: `user ana 203.0.113.7 port 50122`.
+fn lost<'a>(peer: &'a str, reason: &'a str) -> Option<Reading<'a>> {
+    let (remote, user, _) = super::sshd::peer(peer)?;
+    let reading =
+        Reading { user, remote: Some(remote.host), port: remote.port, ..Reading::of("ssh.disconnect", NETWORK) };
+    Some(Reading { reason: Some(reason), ..reading })
+}
+
+/// `ssh_dispatch_run_fatal: Connection from [authenticating user NAME ]HOST port N: reason`
+pub(super) fn tagged(text: &str) -> Option<Reading<'_>> {
+    let (tag, rest) =
+        text.split_once(": Connection from ").or_else(|| Some(("", text.strip_prefix("Connection from ")?)))?;
+    if tag.contains(' ') {
+        return None;
+    }
+    let reading = match rest.ends_with(": refusing non-sftp session") {
+        true => Reading::failure("ssh.refused", AUTHENTICATION),
+        false => Reading::of("ssh.disconnect", NETWORK),
+    };
+    super::sshd::because(reading, rest)
 }
 
 pub(super) fn trouble(text: &str) -> Reading<'_> {
@@ -135,8 +142,10 @@ fn starting_with<'a>(rest: &'a str, beginning: &str) -> Option<Reading<'a>> {
 fn timeout(rest: &str) -> Option<Reading<'_>> {
     const REASON: &str = "timeout before authentication";
     if let Some(rest) = rest.strip_prefix("connection from ") {
-        let (host, _) = rest.split_once(' ')?;
-        return Some(probe(Remote { before: "", host, port: None }, REASON));
+        let (ends, child) = rest.split_once(", pid = ")?;
+        let (host, to) = ends.split_once(" to ").unwrap_or((ends, ""));
+        let probe = probe(Remote { before: "", host, port: None }, REASON);
+        return Some(probe.with("to", to).with("child", child));
     }
     let (remote, _) = remote::at_start(rest)?;
     Some(probe(remote, REASON))
@@ -183,15 +192,23 @@ fn authentication(rest: &str) -> Option<Reading<'_>> {
     Some(Reading { reason: Some(reason), ..Reading::failure("ssh.refused", AUTHENTICATION) })
 }
 
-/// `shell on pts/0 for alice from 203.0.113.7 port 50122 id 0`; a command is not named.
+/// `shell on pts/0 for alice from 203.0.113.7 port 50122 id 0`; only a forced command is named.
 fn starting(rest: &str) -> Option<Reading<'_>> {
-    let (rest, _id) = rest.rsplit_once(" id ")?;
+    let (rest, id) = rest.rsplit_once(" id ")?;
     let remote = remote::from_host_port(rest)?;
-    // Forced commands and subsystems are quoted; the user has an account here.
+    // Forced commands and subsystems are quoted, and may hold anything; the user has an account here.
     let (what, user) = remote.before.rsplit_once(" for ")?;
-    let (what, tty) = what.split_once(" on ").map_or((what, None), |(what, tty)| (what, Some(tty)));
-    let reading = Reading::success("ssh.session.start", SESSION).with("session", what);
-    Some(Reading { user: Some(user), remote: Some(remote.host), port: remote.port, tty, ..reading })
+    let (what, tty) = match what.rsplit_once(" on ") {
+        Some((what, tty)) if !tty.contains([' ', '\'']) => (what, Some(tty)),
+        _ => (what, None),
+    };
+    let (kind, inner) = what.split_once(" '").map_or((what, None), |(kind, rest)| (kind, rest.strip_suffix('\'')));
+    let reading = Reading::success("ssh.session.start", SESSION).with("session", kind).with("channel", id);
+    let reading = Reading { user: Some(user), remote: Some(remote.host), port: remote.port, tty, ..reading };
+    Some(match kind {
+        "subsystem" => Reading { object: inner, ..reading },
+        _ => Reading { command: inner, ..reading },
+    })
 }
 
 /// `user alice from 203.0.113.7 port 50122 id 0`

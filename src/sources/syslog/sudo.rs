@@ -6,9 +6,13 @@
 //!    alice : (command continued) the rest of a command that was too long for one message
 //! ```
 //!
-//! The fields come in sudo's order: reason, HOST, TTY, CHROOT, PWD, USER, GROUP, TSID, EXIT or SIGNAL, ENV,
-//! COMMAND. PWD, ENV and COMMAND are free text. They are cut at the first mark of what comes next; a mark
-//! that comes twice is told by `detail.auth.ambiguous`, and `what.command` has all of the text after the first.
+//! The fields come in sudo's order: reason, HOST, TTY, CHROOT, PWD or CWD, USER, GROUP, TSID, EXIT or SIGNAL,
+//! ENV, COMMAND; since 1.9.16 how it ended comes after COMMAND. PWD, ENV and COMMAND are free text. They are cut
+//! at the first mark of what comes next; a mark that comes twice is told by `detail.auth.ambiguous`, and
+//! `what.command` has all of the text after the first.
+//!
+//! `… COMMAND=/bin/x ; EXIT=1` is written when `/bin/x` ended, and when it is run with the words `;` and `EXIT=1`.
+//! So it stays a command, with `detail.auth.exit` and `ambiguous`: nobody hides what they ran.
 
 use super::ansible::{self, Mark};
 use super::reading::{AMBIGUOUS, PROCESS, Reading};
@@ -17,9 +21,7 @@ use crate::event::Outcome;
 pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     let message = message.trim_start_matches(' ');
     let Some((user, rest)) = message.split_once(" : ").filter(|(user, _)| !user.starts_with("unable to ")) else {
-        // What sudo says of itself names nobody.
-        let is_known = ["unable to ", "pam_", "error"].iter().any(|start| message.starts_with(start));
-        return is_known.then(|| Reading { reason: Some(message), ..Reading::of("sudo.error", PROCESS) });
+        return of_itself(message);
     };
     if let Some(command) = rest.strip_prefix("(command continued) ") {
         let reading = Reading::of("sudo.continued", PROCESS);
@@ -45,9 +47,43 @@ pub(super) fn read(message: &str) -> Option<Reading<'_>> {
     Some(reading)
 }
 
+/// What sudo says of itself names nobody.
+fn of_itself(message: &str) -> Option<Reading<'_>> {
+    const BEGINNINGS: &[&str] = &[
+        "unable to ",
+        "pam_",
+        "error",
+        "PAM ",
+        "no ",
+        "sorry, ",
+        "a terminal is required",
+        "a password is required",
+        "parse error",
+        "problem with defaults entries",
+        "ldap_",
+        "unknown ",
+        "timestamp ",
+        "time stamp ",
+        "ignoring time stamp ",
+        "Account ",
+        "account ",
+        "setre",
+        "seteuid",
+        "audit",
+        "fatal error",
+        "/",
+    ];
+    let is_known = BEGINNINGS.iter().any(|start| message.starts_with(start));
+    is_known.then(|| Reading { reason: Some(message), ..Reading::of("sudo.error", PROCESS) })
+}
+
 /// What stands before the fields, and the fields.
 fn reason(text: &str) -> (Option<&str>, Option<&str>) {
-    let is_field = |text: &str| ["TTY=", "HOST=", "CHROOT=", "PWD=", "USER="].iter().any(|key| text.starts_with(key));
+    let is_field = |text: &str| {
+        ["TTY=", "HOST=", "CHROOT=", "PWD=", "CWD=", "USER=", "GROUP=", "COMMAND="]
+            .iter()
+            .any(|key| text.starts_with(key))
+    };
     if is_field(text) {
         return (None, Some(text));
     }
@@ -87,16 +123,18 @@ impl<'a> Line<'a> {
         }
         let is_twice = |text: &str| [" ; COMMAND=", " ; USER="].iter().any(|mark| text.contains(mark));
         let is_forged = [line.user, line.group, line.command].into_iter().flatten().any(is_twice);
-        if is_forged {
+        let end = line.command.and_then(end_of);
+        if is_forged || end.is_some() {
             line.detail.push(AMBIGUOUS);
         }
+        line.detail.extend(end.map(|end| ("exit", end)));
         line
     }
 
     fn set(&mut self, key: &str, value: &'a str) {
         match key {
             "TTY" => self.tty = Some(value),
-            "PWD" => self.cwd = Some(value),
+            "PWD" | "CWD" => self.cwd = Some(value),
             "USER" => self.user = Some(value),
             "GROUP" => self.group = Some(value),
             "COMMAND" => self.command = Some(value),
@@ -109,8 +147,20 @@ impl<'a> Line<'a> {
     }
 }
 
+/// `… ; EXIT=1` or `… ; SIGNAL=KILL[ ; EXIT=137]` behind a command.
+fn end_of(command: &str) -> Option<&str> {
+    let (rest, last) = command.rsplit_once(" ; ")?;
+    if let Some(code) = last.strip_prefix("EXIT=") {
+        let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+        let signal = rest.rsplit_once(" ; SIGNAL=").map(|(_, signal)| signal).filter(|signal| !signal.contains(' '));
+        return signal.or(is_code.then_some(code));
+    }
+    last.strip_prefix("SIGNAL=").filter(|signal| !signal.is_empty() && !signal.contains(' '))
+}
+
 /// In sudo's order.
-const KEYS: &[&str] = &["HOST", "TTY", "CHROOT", "PWD", "USER", "GROUP", "TSID", "EXIT", "SIGNAL", "ENV", "COMMAND"];
+const KEYS: &[&str] =
+    &["HOST", "TTY", "CHROOT", "PWD", "CWD", "USER", "GROUP", "TSID", "EXIT", "SIGNAL", "ENV", "COMMAND"];
 
 /// A value up to the first ` ; KEY=` of a field that may follow it, and the text from that key on.
 fn until_next<'a>(text: &'a str, following: &[&str]) -> (&'a str, &'a str) {
@@ -144,12 +194,18 @@ fn judge<'a>(reading: &mut Reading<'a>, exit: Option<&'a str>) {
         // That a command failed does not mean that sudo refused it.
         reading.outcome = Outcome::Unknown;
     }
+    reading.object = command.split(' ').next();
+    name(reading);
+}
+
+/// What the command is for sudo itself, and what it stands for.
+pub(super) fn name(reading: &mut Reading<'_>) {
+    let Some(command) = reading.command else { return };
     match command {
-        "list" => reading.action = "sudo.list",
-        "validate" => reading.action = "sudo.validate",
-        _ => reading.object = command.split(' ').next(),
+        "list" => (reading.action, reading.object) = ("sudo.list", None),
+        "validate" => (reading.action, reading.object) = ("sudo.validate", None),
+        _ => mark(reading, command),
     }
-    mark(reading, command);
 }
 
 /// What a command that was run stands for. One that was refused marks nothing.
