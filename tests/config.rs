@@ -73,7 +73,7 @@ fn without_a_configuration_it_reads_what_the_machine_has() {
     bench.put("var/log/wtmp.db", "");
     let config = bench.discover(None, None).expect("defaults");
     let families: Vec<_> = config.sources.iter().map(|source| source.family).collect();
-    assert_eq!(families, [Family::Auth, Family::Wtmp]);
+    assert_eq!(families, [Family::Auth, Family::Wtmp, Family::Wtmpdb]);
     let From::Files { paths } = &config.sources[1].from else { panic!("files") };
     let matched = |path: &str| paths.iter().any(|pattern| glob::Pattern::new(pattern).expect("valid").matches(path));
     for name in ["wtmp", "wtmp.1", "wtmp.2.gz", "wtmp-20261101"] {

@@ -11,6 +11,7 @@ mod generate;
 mod index;
 mod interop;
 mod killed;
+mod logins;
 mod program;
 mod query;
 mod quickstart;

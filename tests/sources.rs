@@ -87,9 +87,17 @@ impl Fixture {
         self.decode(0, std::iter::once(self.input.as_slice()))
     }
 
+    /// Whether nothing is written here.
+    fn is_blank(&self, bytes: &[u8]) -> bool {
+        match self.family {
+            Family::Lastlog => bytes.iter().all(|byte| *byte == 0),
+            _ => bytes.trim_ascii().is_empty(),
+        }
+    }
+
     /// Whether its records have places in it from which decoding can begin.
     fn resumes(&self) -> bool {
-        self.family != Family::Cloudtrail
+        !matches!(self.family, Family::Cloudtrail | Family::Wtmpdb)
     }
 }
 
@@ -169,7 +177,7 @@ fn every_byte_that_is_not_blank_is_in_some_event() {
             let pos = usize::try_from(event.source.pos.expect("a place")).expect("in memory");
             let next = usize::try_from(event.source.next.expect("a place")).expect("in memory");
             let before = fixture.input.get(covered..pos).unwrap_or_else(|| panic!("{name}: {pos} comes twice"));
-            assert!(before.trim_ascii().is_empty(), "{name}: {covered}..{pos} is in no event");
+            assert!(fixture.is_blank(before), "{name}: {covered}..{pos} is in no event");
             let raw = raw_of(&event);
             let is_redacted = event.tags.iter().any(|tag| tag == "redacted");
             covered = if is_redacted { next } else { pos + raw.len() };
@@ -178,7 +186,7 @@ fn every_byte_that_is_not_blank_is_in_some_event() {
             let after = fixture.input.get(covered..next.max(covered));
             assert!(is_piece || after.is_some_and(|bytes| bytes.trim_ascii().is_empty()), "{name}: {covered}..{next}");
         }
-        assert!(fixture.input[covered..].trim_ascii().is_empty(), "{name}: the end from {covered} is in no event");
+        assert!(fixture.is_blank(&fixture.input[covered..]), "{name}: the end from {covered} is in no event");
     });
 }
 
@@ -192,7 +200,8 @@ fn raw_of(event: &Event) -> Vec<u8> {
 #[test]
 fn decoding_goes_on_from_any_event() {
     each(|fixture| {
-        if !fixture.resumes() {
+        // A state is read as a whole, never from a place on.
+        if !fixture.resumes() || fixture.family == Family::Lastlog {
             return;
         }
         let ids: Vec<EventId> = fixture.events().iter().map(|event| event.id).collect();

@@ -36,6 +36,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws_config", &["aws"]),
     ("aws_sdk_s3", &["aws", "collect", "anchor"]),
     ("inotify", &["collect"]),
+    ("rusqlite", &["collect"]),
     ("reqwest", &["alert", "anchor"]),
     ("ed25519_dalek", &["trail"]),
     ("axum", &["witness"]),

@@ -17,7 +17,8 @@ pub(super) struct Named {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What they are: auth, journal, wtmp, btmp, cloudtrail, exec, ansible, or auto to look at their names and contents
+    /// What they are: auth, journal, wtmp, btmp, lastlog, wtmpdb, lastlog2, cloudtrail, exec, ansible, or auto to look at their names
+    /// and contents
     #[arg(long = "type", value_name = "TYPE", default_value = "auto")]
     kind: Kind,
 
@@ -99,7 +100,11 @@ impl Named {
             return Ok(family);
         }
         if file == Path::new("-") {
-            return sniff(file, &collect::head_of(&first_of_stdin()?, sources::HEAD_BYTES));
+            let head = collect::head_of(&first_of_stdin()?, sources::HEAD_BYTES);
+            if sources::rows::is_database(&head) {
+                return Err("is a database: name its file".to_owned());
+            }
+            return sniff(file, &head);
         }
         if file.is_dir() {
             return Ok(Family::Cloudtrail);

@@ -8,10 +8,12 @@
 
 mod behind;
 mod content;
+mod database;
 mod files;
 mod flow;
 mod folder;
 mod identify;
+mod lastlog;
 mod notice;
 mod once;
 mod outlet;
@@ -24,7 +26,9 @@ mod registry;
 mod s3;
 mod setting;
 mod siblings;
+mod sqlite;
 mod standing;
+mod state;
 mod stdin;
 mod stop;
 mod tail;
@@ -239,6 +243,10 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
         From::Files { paths } if family == Family::Cloudtrail => {
             folder::read(&setting, &paths, mode, stop, &mut outlet)
         }
+        From::Files { paths } if family == Family::Lastlog => lastlog::read(&setting, &paths, mode, stop, &mut outlet),
+        From::Files { paths } if family.is_database() && !(mode == Mode::Ingest && are_lines(&paths)) => {
+            database::read(&setting, &paths, mode, stop, &mut outlet)
+        }
         From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, &mut outlet),
         From::Files { paths } => once::read(&setting, &paths, mode, &stop, &mut outlet),
         #[cfg(feature = "aws")]
@@ -256,6 +264,12 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
         summary.failures.shrink_to_fit();
     }
     summary
+}
+
+/// Whether files named by hand hold a database's rows as lines, and no database.
+fn are_lines(paths: &[String]) -> bool {
+    let is_lines = |path: &String| head(path.as_ref(), 16).is_ok_and(|head| !crate::sources::rows::is_database(&head));
+    paths.iter().all(is_lines)
 }
 
 #[cfg(test)]

@@ -49,6 +49,12 @@ impl Notice {
         self
     }
 
+    /// Whether it is certain that records are missing.
+    pub(super) fn certain(mut self, certain: bool) -> Self {
+        self.facts.retain(|(key, _)| *key != "certain");
+        self.fact("certain", json!(certain))
+    }
+
     pub(super) fn fact(mut self, key: &'static str, value: Json) -> Self {
         self.facts.push((key, value));
         self

@@ -62,8 +62,17 @@ impl Setting {
         }
     }
 
+    /// A stream whose records have a time of their own.
+    pub(super) fn stream(&self, identity: Identity, origin: &str, start: u64) -> Stream {
+        self.stream_not_after(identity, origin, start, Year::NotAfter(self.clock.now()))
+    }
+
     fn decoder_not_after(&self, identity: Identity, origin: &str, start: u64, not_after: Year) -> Box<dyn Decoder> {
-        (self.make)(Stream {
+        (self.make)(self.stream_not_after(identity, origin, start, not_after))
+    }
+
+    fn stream_not_after(&self, identity: Identity, origin: &str, start: u64, not_after: Year) -> Stream {
+        Stream {
             name: self.source.name.clone(),
             family: self.source.family,
             origin: origin.to_owned(),
@@ -73,7 +82,7 @@ impl Setting {
             zone: self.source.zone,
             year: self.source.year.map_or(not_after, Year::First),
             marks: self.marks.clone(),
-        })
+        }
     }
 }
 

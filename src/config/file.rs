@@ -197,7 +197,7 @@ fn read_from(
         section.report_key(
             "type",
             "`type`: whodid's own events are no source",
-            "auth, journal, wtmp, btmp, cloudtrail, exec or ansible",
+            "auth, journal, wtmp, btmp, lastlog, wtmpdb, lastlog2, cloudtrail, exec or ansible",
         );
         return None;
     }

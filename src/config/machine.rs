@@ -56,18 +56,29 @@ impl Machine {
             Family::Auth => &["var/log/auth.log", "var/log/secure"],
             Family::Wtmp => &["var/log/wtmp"],
             Family::Btmp => &["var/log/btmp"],
+            Family::Lastlog => &["var/log/lastlog"],
+            // Debian 13 and SUSE; some others.
+            Family::Wtmpdb => &["var/lib/wtmpdb/wtmp.db", "var/log/wtmp.db"],
+            Family::Lastlog2 => &["var/lib/lastlog/lastlog2.db"],
             Family::Journal | Family::Cloudtrail | Family::Exec | Family::Ansible | Family::Whodid => &[],
         };
         names.iter().map(|name| self.system.join(name))
     }
 
-    /// Patterns for them and their rotated copies (`.1`, `.2.gz`, `-20261120`), but not `wtmp.db`, which is SQLite.
+    /// Where to read a family from: those files of the system that are there, or the first that could be, with
+    /// patterns for their rotated copies (`.1`, `.2.gz`, `-20261120`) where there are such.
     pub(super) fn usual_paths(&self, family: Family) -> Vec<String> {
+        let endings: &[&str] = match family {
+            Family::Lastlog | Family::Wtmpdb | Family::Lastlog2 => &[""],
+            _ => &["", ".[0-9]*", "-[0-9]*"],
+        };
         let patterns = |file: PathBuf| {
             let file = glob::Pattern::escape(&file.to_string_lossy());
-            ["", ".[0-9]*", "-[0-9]*"].map(|ending| format!("{file}{ending}"))
+            endings.iter().map(move |ending| format!("{file}{ending}"))
         };
-        self.live_files(family).flat_map(patterns).collect()
+        let there: Vec<PathBuf> = self.live_files(family).filter(|file| file.exists()).collect();
+        let files = if there.is_empty() { self.live_files(family).take(1).collect() } else { there };
+        files.into_iter().flat_map(patterns).collect()
     }
 
     /// The families whose files are there.

@@ -84,8 +84,11 @@ pub(super) mod source {
     pub(in crate::config) static NAME: Key<String> =
         Key::required("name", "\"auth\"", "Unique; stands in every event as source.name.");
 
-    pub(in crate::config) static TYPE: Key<Family> =
-        Key::required("type", "\"auth\"", "Source family: auth, journal, wtmp, btmp, cloudtrail, exec or ansible.");
+    pub(in crate::config) static TYPE: Key<Family> = Key::required(
+        "type",
+        "\"auth\"",
+        "Source family: auth, journal, wtmp, btmp, lastlog, wtmpdb, lastlog2, cloudtrail, exec or ansible.",
+    );
 
     pub(in crate::config) static PATHS: Key<Vec<Pattern>> = Key::optional(
         "paths",

@@ -16,6 +16,12 @@ pub enum Family {
     Btmp,
     /// Records of the journal of systemd.
     Journal,
+    /// lastlog records: when each user number logged in last.
+    Lastlog,
+    /// wtmpdb's rows of logins, boots and shutdowns.
+    Wtmpdb,
+    /// lastlog2's rows: when each user logged in last.
+    Lastlog2,
     /// AWS CloudTrail records.
     Cloudtrail,
     /// Commands that `whodid exec` ran.
@@ -27,8 +33,19 @@ pub enum Family {
 }
 
 impl Family {
-    pub const ALL: [Self; 8] =
-        [Self::Auth, Self::Journal, Self::Wtmp, Self::Btmp, Self::Cloudtrail, Self::Exec, Self::Ansible, Self::Whodid];
+    pub const ALL: [Self; 11] = [
+        Self::Auth,
+        Self::Journal,
+        Self::Wtmp,
+        Self::Btmp,
+        Self::Lastlog,
+        Self::Wtmpdb,
+        Self::Lastlog2,
+        Self::Cloudtrail,
+        Self::Exec,
+        Self::Ansible,
+        Self::Whodid,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -36,6 +53,9 @@ impl Family {
             Self::Journal => "journal",
             Self::Wtmp => "wtmp",
             Self::Btmp => "btmp",
+            Self::Lastlog => "lastlog",
+            Self::Wtmpdb => "wtmpdb",
+            Self::Lastlog2 => "lastlog2",
             Self::Cloudtrail => "cloudtrail",
             Self::Exec => "exec",
             Self::Ansible => "ansible",
@@ -49,6 +69,11 @@ impl Family {
             Self::Wtmp | Self::Btmp => "utmp",
             other => other.name(),
         }
+    }
+
+    /// Its records are rows of a SQLite database.
+    pub fn is_database(self) -> bool {
+        matches!(self, Self::Wtmpdb | Self::Lastlog2)
     }
 
     /// Records that are JSON are kept once, in `raw`; their `detail` is derived when reading.
@@ -65,7 +90,7 @@ impl fmt::Display for Family {
 
 /// The text names no source family.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no source family (known: auth, journal, wtmp, btmp, cloudtrail, exec, ansible, whodid)")]
+#[error("\"{0}\" is no source family (known: {known})", known = Family::ALL.map(Family::name).join(", "))]
 pub struct UnknownFamily(pub String);
 
 impl FromStr for Family {

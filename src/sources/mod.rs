@@ -13,12 +13,17 @@ pub mod cloudtrail;
 pub mod exec;
 pub mod ids;
 pub mod journal;
+pub mod lastlog;
+pub mod lastlog2;
 pub mod lines;
 pub mod plain;
+mod remote_host;
+pub mod rows;
 pub mod run_record;
 pub mod secrets;
 pub mod syslog;
 pub mod utmp;
+pub mod wtmpdb;
 pub mod zone;
 
 use crate::event::{Event, Family, Lineage, Source, Stamp};
@@ -82,6 +87,9 @@ pub fn decoder(stream: Stream) -> Box<dyn Decoder> {
         Family::Auth => Box::new(syslog::Syslog::new(stream)),
         Family::Journal => Box::new(journal::Journal::new(stream)),
         Family::Wtmp | Family::Btmp => Box::new(utmp::Utmp::new(stream)),
+        Family::Lastlog => Box::new(lastlog::Lastlog::new(stream)),
+        Family::Wtmpdb => Box::new(wtmpdb::Wtmpdb::new(stream)),
+        Family::Lastlog2 => Box::new(lastlog2::Lastlog2::new(stream)),
         Family::Cloudtrail => Box::new(cloudtrail::Cloudtrail::new(stream)),
         Family::Exec | Family::Ansible => Box::new(run_record::Records::new(stream)),
         Family::Whodid => Box::new(plain::Plain::new(stream)),
@@ -100,13 +108,16 @@ pub fn detect(name: &str, head: &[u8]) -> Option<Family> {
     if syslog::is_auth(head) {
         return Some(Family::Auth);
     }
+    if let Some(family) = rows::family(head) {
+        return Some(family);
+    }
     if journal::is_journal(head) || journal::is_journal_file(head) {
         return Some(Family::Journal);
     }
     if cloudtrail::is_cloudtrail(head) {
         return Some(Family::Cloudtrail);
     }
-    None
+    lastlog::is_lastlog(head).then_some(Family::Lastlog)
 }
 
 /// How much of a file [`detect`] wants to see.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::record::{self, Record};
 use crate::event::{Event, Family, Outcome, Stamp};
+use crate::sources::remote_host;
 
 /// Fills in what the record says, and its fields under `detail.utmp` as they stand there.
 pub(super) fn fill(event: &mut Event, record: &Record<'_>) {
@@ -75,9 +76,9 @@ fn fill_login(event: &mut Event, record: &Record<'_>) {
         event.who.name = Some(user);
     }
     let host = record.host();
-    event.who.ip = address(record.addr, &host).or_else(|| address_in(&host));
-    if address_in(&host).is_none() {
-        event.who.host = machine_in(&host).map(str::to_owned);
+    event.who.ip = address(record.addr, &host).or_else(|| remote_host::address(&host));
+    if remote_host::address(&host).is_none() {
+        event.who.host = remote_host::machine(&host).map(str::to_owned);
     }
     event.place.tty = Some(record.line()).filter(|line| !line.is_empty());
     event.place.pid = u32::try_from(record.pid).ok().filter(|pid| *pid != 0);
@@ -89,35 +90,11 @@ fn address(addr: [u8; 16], host: &str) -> Option<IpAddr> {
     let [a, b, c, d, rest @ ..] = addr;
     let long = IpAddr::from(Ipv6Addr::from(addr));
     match (rest == [0; 12], [a, b, c, d]) {
-        (true, _) if address_in(host) == Some(long) => Some(long),
+        (true, _) if remote_host::address(host) == Some(long) => Some(long),
         (true, [0, 0, 0, 0]) => None,
         (true, short) => Some(IpAddr::from(Ipv4Addr::from(short))),
         (false, _) => Some(long.to_canonical()),
     }
-}
-
-/// The address that the host field spells: alone, with a zone or with a display.
-fn address_in(host: &str) -> Option<IpAddr> {
-    let text = without_mosh(host).split('%').next()?;
-    let spelled = text.parse().ok().or_else(|| text.rsplit_once(':')?.0.parse::<Ipv4Addr>().ok().map(IpAddr::from));
-    spelled.map(|ip: IpAddr| ip.to_canonical())
-}
-
-/// The machine's name in the host field. Displays (`:0`), screen's and tmux's windows are none.
-fn machine_in(host: &str) -> Option<&str> {
-    let host = without_mosh(host);
-    let name = match host.rsplit_once(':') {
-        Some((name, display)) if display.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => name,
-        _ => host,
-    };
-    let is_name = name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    is_name.then_some(name)
-}
-
-/// mosh-server(1) writes `HOST via mosh [PID]`.
-fn without_mosh(host: &str) -> &str {
-    host.split_once(" via mosh [").map_or(host, |(host, _)| host)
 }
 
 fn fill_detail(event: &mut Event, record: &Record<'_>) {

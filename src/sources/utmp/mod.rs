@@ -149,7 +149,7 @@ impl Utmp {
 }
 
 /// The words among the bytes, with a dot for anything between them.
-fn dotted(bytes: &[u8]) -> String {
+pub(super) fn dotted(bytes: &[u8]) -> String {
     let mut out = String::new();
     for byte in bytes {
         match byte {
