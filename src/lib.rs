@@ -25,7 +25,7 @@ pub mod config;
 /// A client of AWS as the machine is set up, and its errors in words.
 pub mod aws;
 
-/// Bytes and positions from files, folders, S3 and standard input.
+/// Bytes and positions from files, folders, S3, standard input, and whoever hands records over.
 pub mod collect;
 
 /// The append-only, signed, Merkle-hashed log: the only truth.
@@ -51,6 +51,9 @@ pub mod anchor;
 
 /// Cosigns the checkpoints of other hosts' trails.
 pub mod witness;
+
+/// A command, with a record before it starts and one when it has ended.
+pub mod exec;
 
 /// The wiring of all of it, and the order of shutdown.
 pub mod pipeline;

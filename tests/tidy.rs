@@ -28,6 +28,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Of the trail only what reads it.
     ("anchor", &["event", "clock", "durable", "config", "trail", "aws"]),
     ("witness", &["event", "clock", "durable", "config", "trail"]),
+    // Of sources only the form of a record.
+    ("exec", &["event", "clock", "config", "sources"]),
 ];
 
 /// The only rooms that may use a crate, or a part of the standard library.
@@ -42,9 +44,13 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["witness"]),
     ("hyper", &["witness"]),
     ("hyper_util", &["witness"]),
+    ("signal_hook", &["exec"]),
     ("clap", &["cli", "main"]),
     ("tokio", &["aws", "collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
-    ("std::fs", &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "pipeline", "cli"]),
+    (
+        "std::fs",
+        &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "exec", "pipeline", "cli"],
+    ),
 ];
 
 /// Saved queries that are for searching and evidence, and have no alert on purpose.

@@ -168,6 +168,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         host: "web-1".to_owned(),
         clock: Clock::System,
         sources: Vec::new(),
+        intake: None,
         queries: BTreeMap::from([(alert.query.clone(), saved(&alert.query, query))]),
         alerts: BTreeMap::from([(alert.id.clone(), alert)]),
         channels: log_channel(),

@@ -93,6 +93,7 @@ impl Findings {
                     "s3://{bucket}/{prefix} is not asked from here: `whodid run --once` says whether it can be read"
                 ),
             ),
+            From::Intake(intake) => self.note(&source.name, format!("{}", intake.socket.display())),
             From::Files { paths } => paths.iter().for_each(|path| self.path(source, path)),
         }
     }

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod decode;
 mod doctor;
+mod exec;
 mod index;
 mod ingest;
 mod named;
@@ -73,6 +74,7 @@ const EXAMPLES: &str = "\
 Examples:
   whodid run --once                          read what is there, evaluate the alerts, and end
   whodid search 'who.name:alice AND outcome:failure' --since -24h
+  whodid exec -- ansible-playbook site.yml   run it, with its start and end in the trail
   whodid check aws/security-group-open-to-world
   whodid decode /var/log/auth.log            normalise to stdout, store nothing
   whodid trail verify                        is everything still as it was written?";
@@ -86,6 +88,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Exec(exec::Args),
     Ingest(ingest::Args),
     Decode(decode::Args),
     Search(search::Args),
@@ -159,6 +162,7 @@ impl Cli {
         let place = settings::Place { config: self.config, data: self.data };
         match self.command {
             Command::Run(args) => args.run(&place),
+            Command::Exec(args) => args.run(&place),
             Command::Ingest(args) => args.run(&place),
             Command::Decode(args) => args.run(&place),
             Command::Search(args) => args.run(&place),

@@ -43,7 +43,12 @@ impl Args {
 
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         let config = place.settings()?;
-        let sources = config.sources.clone();
+        let mut sources = config.sources.clone();
+        let intake = config.intake.as_ref();
+        // Nobody has to be listened to by a run that ends; what waits for it is taken in.
+        sources.extend(
+            intake.filter(|intake| !self.once || intake.spool.is_dir()).map(|intake| intake.source(&config.host)),
+        );
         match self.once {
             true => once(Work { config, sources, mode: Mode::Once, refused: Vec::new() }),
             false => follow(config, sources),

@@ -13,6 +13,7 @@ mod files;
 mod flow;
 mod folder;
 mod identify;
+mod intake;
 mod lastlog;
 mod notice;
 mod once;
@@ -67,6 +68,8 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// The trail may hold some of these already: ask the set of seen ids.
     pub replay: bool,
+    /// Told when all of it is durable; dropped if it never will be.
+    pub durable: Vec<oneshot::Sender<()>>,
 }
 
 /// Batches that may wait for the writer: it works on one while the next is decoded, and a few more
@@ -168,8 +171,7 @@ impl Collector {
     }
 }
 
-/// What a thread needs to wait for the network.
-#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only S3 is read over a network"))]
+/// What a thread needs to wait for others.
 struct Outside {
     runtime: Handle,
     shutdown: signal::Receiver<bool>,
@@ -257,6 +259,7 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
             outlet.failed(&format!("s3://{bucket}"), "cannot be read: this whodid was built without the feature aws")
         }
         From::Stdin => stdin::read(&setting, &stop, &mut outlet),
+        From::Intake(intake) => intake::read(&setting, &intake, mode, outside, &mut outlet),
     };
     let mut summary = outlet.finish();
     if ended.is_err() {

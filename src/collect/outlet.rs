@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
 
 use super::notice::Notice;
 use super::positions::{StreamId, standing_event};
@@ -167,8 +168,19 @@ impl Outlet {
         let events = std::mem::take(&mut self.waiting);
         self.registry.send(&events);
         self.progress.sent(&self.source, events.iter().filter(|e| e.id != EventId::PENDING).count() as u64);
-        let batch = Batch { source: self.source.clone(), events, replay: std::mem::take(&mut self.replay) };
+        let replay = std::mem::take(&mut self.replay);
         self.raw_bytes = 0;
+        self.send(Batch { source: self.source.clone(), events, replay, durable: Vec::new() })
+    }
+
+    /// Hands on events that the trail may hold already, for somebody who waits until it does.
+    pub(super) fn hand_over(&mut self, events: Vec<Event>, durable: Vec<oneshot::Sender<()>>) -> Result<(), Closed> {
+        self.flush()?;
+        self.progress.sent(&self.source, events.len() as u64);
+        self.send(Batch { source: self.source.clone(), events, replay: true, durable })
+    }
+
+    fn send(&self, batch: Batch) -> Result<(), Closed> {
         self.tx.blocking_send(batch).map_err(|_| Closed)
     }
 

@@ -6,7 +6,8 @@ use super::content::Print;
 use super::unpack::Members;
 use crate::clock::Clock;
 use crate::config::Source;
-use crate::event::Family;
+use crate::event::{Event, Family, Stamp};
+use crate::sources::run_record::{self, Sender};
 use crate::sources::secrets::Marks;
 use crate::sources::{Decoder, Identity, Stream, Year};
 
@@ -41,6 +42,11 @@ impl Setting {
     /// A decoder for bytes that have no time of change.
     pub(super) fn decoder_now(&self, identity: Identity, origin: &str) -> Box<dyn Decoder> {
         self.decoder_not_after(identity, origin, 0, Year::NotAfter(self.clock.now()))
+    }
+
+    /// The event of a record that somebody handed over.
+    pub(super) fn received(&self, record: &[u8], sender: &Sender, now: Stamp) -> Event {
+        run_record::received(record, sender, &self.marks, self.name(), &self.host, now)
     }
 
     /// How long a file has rested. In a replay, where time stands still, as long as one likes.

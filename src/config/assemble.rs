@@ -11,7 +11,7 @@ use super::file::{self, Settings};
 use super::problem::{Problem, Problems, suggest};
 use super::saved;
 use super::section::Document;
-use super::{Config, Defined, FILE_NAME, Kind, Machine, Signing, alert_file};
+use super::{Config, Defined, FILE_NAME, Intake, Kind, Machine, Signing, alert_file};
 
 /// Where the pieces come from.
 pub(super) struct Place<'a> {
@@ -59,6 +59,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         // Both report when they find none; this repeats the one that a broken file may have hidden.
         return Err(Problems::one(nowhere(place)));
     };
+    let intake = intake(place, &settings, &data);
     Ok(Config {
         file: place.file.map(Path::to_owned),
         data,
@@ -67,6 +68,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         host: settings.host,
         clock: settings.clock,
         sources: settings.sources,
+        intake,
         queries,
         alerts,
         channels: settings.channels,
@@ -158,8 +160,7 @@ fn data_folder(place: &Place<'_>, settings: &Settings, document: &Document<'_>) 
         document.report(None, "a replay needs a data folder of its own", "set `data`, or use --data");
         return None;
     }
-    let is_system = place.file.is_some() && place.folder == Some(machine.system_config_folder().as_path());
-    if machine.is_root || is_system {
+    if machine.is_root || is_system(place) {
         return Some(machine.system_data_folder());
     }
     if machine.data_folder.is_none() {
@@ -167,6 +168,21 @@ fn data_folder(place: &Place<'_>, settings: &Settings, document: &Document<'_>) 
         document.report(None, what, advice.unwrap_or_default());
     }
     machine.data_folder.clone()
+}
+
+/// The configuration of the machine's own writer.
+fn is_system(place: &Place<'_>) -> bool {
+    place.file.is_some() && place.folder == Some(place.machine.system_config_folder().as_path())
+}
+
+/// The machine's own writer has places that everybody knows; any other one keeps to its folder.
+fn intake(place: &Place<'_>, settings: &Settings, data: &Path) -> Option<Intake> {
+    if settings.intake.is_off || settings.clock.is_replay() {
+        return None;
+    }
+    let is_own = data == place.machine.system_data_folder() || (is_system(place) && place.data.is_none());
+    let places = if is_own { Intake::of_system(place.machine) } else { Intake::in_data(data) };
+    Some(places.with(&settings.intake))
 }
 
 fn nowhere(place: &Place<'_>) -> Problem {

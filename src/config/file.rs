@@ -14,7 +14,7 @@ use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, person, settings, signing};
+use super::{Keep, Signing, anchor, channel, intake, person, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) host: String,
     pub(super) clock: Clock,
     pub(super) sources: Vec<Source>,
+    pub(super) intake: intake::Places,
     pub(super) keep: Keep,
     pub(super) signing: Signing,
     pub(super) stale_after: Duration,
@@ -57,6 +58,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         host: host.unwrap_or_else(|| machine.host.clone()),
         clock,
         sources: read_sources(&mut top, clock, folder, machine),
+        intake: intake::read(top.section_or_empty(&intake::INTAKE), folder),
         keep: Keep::default(),
         signing: Signing::default(),
         stale_after: Duration::ZERO,
@@ -264,6 +266,9 @@ pub(super) fn check_bucket(section: &Section<'_, '_>, bucket: Option<&str>, endp
 fn check_against(section: &Section<'_, '_>, source: &Source, before: &[Source]) {
     if source.name.is_empty() || source.name.chars().any(char::is_control) {
         section.report_key("name", "`name` must be a word that can be read", "such as \"auth\"");
+    }
+    if source.name == intake::NAME {
+        section.report_key("name", "`name`: \"intake\" is what [intake] is called", "give it another name");
     }
     if before.iter().any(|other| other.name == source.name) {
         section.report_key("name", format!("two sources are named \"{}\"", source.name), "give each its own name");

@@ -16,6 +16,7 @@ mod channel;
 mod definitions;
 pub mod example;
 mod file;
+pub mod intake;
 mod machine;
 mod person;
 mod problem;
@@ -31,6 +32,7 @@ pub mod witness;
 pub use alert::{Alert, Channel};
 pub use anchor::Anchor;
 pub use definitions::Kind;
+pub use intake::Intake;
 pub use machine::Machine;
 pub use problem::{Problem, Problems};
 pub use saved::SavedQuery;
@@ -61,6 +63,8 @@ pub struct Config {
     pub host: String,
     pub clock: Clock,
     pub sources: Vec<Source>,
+    /// Where records are handed over that no log holds; none where that is turned off, and in a replay.
+    pub intake: Option<Intake>,
     pub queries: BTreeMap<String, SavedQuery>,
     /// Those that are not disabled.
     pub alerts: BTreeMap<String, Alert>,

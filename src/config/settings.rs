@@ -11,14 +11,24 @@ use crate::sources::zone::Zone;
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
 use super::signing::SshKey;
-use super::{anchor, channel, person};
+use super::{anchor, channel, intake, person};
 
 pub(super) static TOP: Table = Table {
     name: "",
     shape: Shape::One,
     doc: "",
     keys: &[&DATA.declaration, &KEYS.declaration, &ORG.declaration, &HOST.declaration],
-    tables: &[&REPLAY, &SOURCE, &person::PERSON, &TRAIL, &anchor::ANCHOR, &CHECK, &ALERTS, &channel::NOTIFY],
+    tables: &[
+        &REPLAY,
+        &SOURCE,
+        &intake::INTAKE,
+        &person::PERSON,
+        &TRAIL,
+        &anchor::ANCHOR,
+        &CHECK,
+        &ALERTS,
+        &channel::NOTIFY,
+    ],
 };
 
 pub(super) static DATA: Key<PathBuf> = Key::optional(

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::Intake;
 use crate::event::Family;
 use crate::sources::zone::Zone;
 
@@ -46,6 +47,8 @@ pub enum From {
         poll: Duration,
     },
     Stdin,
+    /// Handed over one by one, by anybody on this machine.
+    Intake(Intake),
 }
 
 /// A CloudTrail object is at most 50 MB compressed (FORMATS §2) and shrinks about twenty times; a rotated log less.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -105,6 +105,8 @@ struct Group {
     lines: Vec<Line>,
     bytes: usize,
     waiting: Vec<Waiting>,
+    /// Those who wait for what they handed over.
+    durable: Vec<oneshot::Sender<()>>,
 }
 
 enum Arrived {
@@ -184,7 +186,7 @@ async fn order(orders: &mut Receiver<Order>, drained: bool) -> Arrived {
 
 impl Group {
     fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.waiting.is_empty()
+        self.lines.is_empty() && self.waiting.is_empty() && self.durable.is_empty()
     }
 }
 
@@ -199,6 +201,7 @@ impl Stage {
 
     /// Leaves out what the trail holds, where that may be so.
     fn take(&mut self, batch: Batch, group: &mut Group) -> Result<(), PipelineError> {
+        group.durable.extend(batch.durable);
         let mut events = batch.events;
         if batch.replay {
             let before = events.len();
@@ -269,6 +272,10 @@ impl Stage {
         self.reached.send_modify(|reached| reached.acknowledged = self.trail.acknowledged());
         for waiting in group.waiting {
             waiting.end(&mut self.trail);
+        }
+        for waiting in group.durable {
+            // Whoever waited may have gone.
+            waiting.send(()).unwrap_or_default();
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Tell for Reader {
 }
 
 /// The event of a record that came by the socket or the spool. The same bytes from the same user are the same
-/// record, by whichever way they come: what is sent again after a crash is known.
+/// record, by whichever way they come: what is sent again after a crash is known. `host` is this machine.
 pub fn received(bytes: &[u8], sender: &Sender, marks: &Marks, source: &str, host: &str, observed: Stamp) -> Event {
     let record = Record::read(bytes, marks);
     let family = record.family.unwrap_or(Family::Exec);
@@ -97,8 +97,13 @@ pub fn received(bytes: &[u8], sender: &Sender, marks: &Marks, source: &str, host
         next: None,
     };
     let mut event = record.event(id, source, host, observed);
-    sender.vouch(&mut event);
+    sender.vouch(&mut event, host);
     event
+}
+
+/// A record for people, with one mark for every secret.
+pub fn without_secrets(bytes: &[u8]) -> Vec<u8> {
+    Record::read(bytes, &Marks::default()).plain().to_vec()
 }
 
 /// The family of a file that begins with such a record.
@@ -209,7 +214,7 @@ impl Facts<'_> {
 
 impl Sender {
     /// Writes into an event who it was, over what its record says.
-    fn vouch(&self, event: &mut Event) {
+    fn vouch(&self, event: &mut Event, host: &str) {
         let itself = Named { name: self.name.clone(), id: Some(self.uid.to_string()) };
         let mut facts = self.facts();
         let is_other =
@@ -231,6 +236,7 @@ impl Sender {
         event.who.session = self.session.map(|session| session.to_string());
         // A task's event stands on another machine.
         if event.what.action != ansible::TASK {
+            event.place.host = Some(host.to_owned());
             event.place.pid = self.pid.or(event.place.pid);
             event.place.tty = self.tty.clone().or(event.place.tty.take());
         }
