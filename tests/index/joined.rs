@@ -183,7 +183,7 @@ fn an_index_knows_who_it_was_as_whoever_looks_at_each_event() {
         }
         for people in [Arc::clone(&people), Arc::default()] {
             let index = Joined::new(Searcher::open(data.path(), &trail), Arc::clone(&people));
-            let searches = (0..40).map(|_| Search { query: draw.from(query()), ..draw.search(size(&trail)) }).collect();
+            let searches = (0..30).map(|_| Search { query: draw.from(query()), ..draw.search(size(&trail)) }).collect();
             check(&trail, &index, &people, searches, 30);
         }
     }
