@@ -19,6 +19,7 @@ mod init;
 mod intake;
 mod kept;
 mod kills;
+mod people;
 mod prove;
 mod quickstart_run;
 mod ssh_agent;

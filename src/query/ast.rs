@@ -53,7 +53,8 @@ impl Places {
 
     /// Every place before one.
     pub fn before(end: u64) -> Self {
-        Self(if end == 0 { Arc::default() } else { Arc::from([0..end]) })
+        let all = Range { start: 0, end };
+        Self(if end == 0 { Arc::default() } else { Arc::from([all]) })
     }
 
     pub fn contains(&self, place: u64) -> bool {
