@@ -19,7 +19,7 @@ mod init;
 mod intake;
 mod kept;
 mod kills;
-mod people;
+pub(crate) mod people;
 mod prove;
 mod quickstart_run;
 mod ssh_agent;

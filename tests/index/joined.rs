@@ -8,15 +8,20 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use whodid::event::fields::{self, FieldRef};
 use whodid::event::link::{Confidence, Facts, Link};
-use whodid::event::{Event, Family};
+use whodid::event::{Event, Family, Lineage};
 use whodid::index::embedded::{Searcher, Writer};
 use whodid::index::{Hit, Index, Joined, Search};
+use whodid::link::{Bounds, Joiner};
 use whodid::query::ast::Ast;
 use whodid::query::people::{Person, Tie};
 use whodid::query::{Attribution, People, Subject};
+use whodid::sources::secrets::Marks;
+use whodid::sources::zone::Zone;
+use whodid::sources::{self, Identity, Stream, Year};
 
 use super::{Draw, ORIGIN, Trail, data, size};
 use crate::generate;
+use crate::program::people as people_of_program;
 
 fn people() -> Arc<People> {
     let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
@@ -259,4 +264,95 @@ fn arranged(others: &[(u64, Event)], links: &HashMap<u64, Link>, choose: &mut dy
         events.push(event.clone());
     }
     events
+}
+
+/// The events of two machines' logs.
+fn logs() -> Vec<Event> {
+    let logs = [("web-1", people_of_program::WEB_1), ("web-2", people_of_program::WEB_2)];
+    let mut events = Vec::new();
+    for (host, lines) in logs {
+        let lines = lines.replace("KEY", people_of_program::KEY);
+        let now = generate::now();
+        let mut decoder = sources::decoder(Stream {
+            name: host.to_owned(),
+            family: Family::Auth,
+            origin: host.to_owned(),
+            host: host.to_owned(),
+            identity: Identity::Place { lineage: Lineage::new(host, Family::Auth, lines.as_bytes()), generation: 0 },
+            start: 0,
+            zone: Zone::UTC,
+            year: Year::NotAfter(now),
+            marks: Marks::default(),
+        });
+        decoder.push(lines.as_bytes(), now, &mut events);
+        decoder.finish(now, &mut events);
+    }
+    events
+}
+
+/// Records arrive in any order and in parts: links come late, correct one another, and are taken back; in the
+/// end every question has the answer that it has when all came in order.
+#[test]
+fn whatever_order_records_came_in_the_answers_are_the_same() {
+    let mut draw = Draw::new();
+    let events = logs();
+    let people = Arc::new(People::new(vec![Person {
+        name: "Ana Example".into(),
+        unix: vec!["ana".into()],
+        keys: vec![people_of_program::KEY.into()],
+        ..Person::default()
+    }]));
+    let mut corrected = 0;
+    let mut answers = |order: Vec<Event>, batch: usize| {
+        let (mut joiner, mut trail) = (Joiner::new(Bounds::default()), Vec::new());
+        for some in order.chunks(batch) {
+            for event in some {
+                joiner.take(trail.len() as u64, event);
+                trail.push(event.clone());
+            }
+            for link in joiner.settle() {
+                corrected += u32::from(link.facts.replaces.is_some());
+                let event = link.to_event();
+                joiner.take(trail.len() as u64, &event);
+                trail.push(event);
+            }
+        }
+        let trail = Trail::new(trail);
+        let data = data();
+        let mut writer = Writer::open(data.path(), ORIGIN).expect("an index");
+        writer.catch_up(&&trail, size(&trail) / 2).expect("it takes in");
+        let index = Joined::new(Searcher::open(data.path(), &trail), Arc::clone(&people));
+        let questions = [
+            "who.person:\"Ana Example\"",
+            "who.person:deploy",
+            "NOT who.person:* NOT what.action:link",
+            "who.chain:root",
+            "who.chain:ana*",
+            "who.person:*Example what.action:(user.add OR sudo.command)",
+        ];
+        questions.map(|text| {
+            let query = whodid::query::parse(text, generate::now()).expect("a query");
+            let mut hits = Vec::new();
+            index
+                .each(&Search::all(query), &mut |hit| {
+                    hits.push(hit);
+                    true
+                })
+                .expect("searchable");
+            index.attribute(&mut hits, u64::MAX).expect("attributable");
+            let answer = |hit: &Hit| (hit.event.id.to_string(), hit.by.person.clone(), hit.by.chain().to_vec());
+            hits.iter().map(answer).collect::<BTreeSet<_>>()
+        })
+    };
+    let expected = answers(events.clone(), events.len());
+    assert!(expected.iter().all(|answer| !answer.is_empty()), "{expected:#?}");
+    for _ in 0..24 {
+        let mut order = events.clone();
+        for at in (1..order.len()).rev() {
+            order.swap(at, draw.from(0..=at));
+        }
+        let batch = draw.from(1..6_usize);
+        assert_eq!(answers(order, batch), expected);
+    }
+    assert!(corrected > 20, "{corrected} links were corrected");
 }
