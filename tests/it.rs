@@ -2,12 +2,14 @@
 
 mod agreement;
 mod anchors;
+mod auth_data;
 mod cloudtrail_data;
 mod collect;
 mod config;
 mod docs;
 mod ecs;
 mod generate;
+mod hostile;
 mod index;
 mod interop;
 mod killed;
