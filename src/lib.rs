@@ -34,6 +34,9 @@ pub mod trail;
 /// Who was behind what: joins a login with what followed on it.
 pub mod link;
 
+/// Logins paired with their ends, as `last` does it.
+pub mod sessions;
+
 /// Views of the trail that answer queries.
 pub mod index;
 

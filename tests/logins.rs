@@ -2,6 +2,7 @@
 
 mod lastlog;
 mod lastlog2;
+mod sessions;
 mod wtmpdb;
 
 use std::path::Path;

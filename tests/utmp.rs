@@ -124,6 +124,11 @@ fn day(machine: Machine) -> Vec<u8> {
     records.iter().flat_map(|record| record.bytes(machine)).collect()
 }
 
+/// The same day as every machine writes it: first as x86-64 does, which utmpdump reads on one.
+pub(crate) fn days() -> [Vec<u8>; 4] {
+    [X86_64, AARCH64, PPC64, WIDE_BIG].map(day)
+}
+
 /// The ways in which the host field is used.
 fn hosts() -> Vec<u8> {
     let login = |second, host, addr| Record {

@@ -9,11 +9,14 @@ use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 
+fn data() -> PathBuf {
+    std::env::var_os("WHODID_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from)
+}
+
 #[test]
 fn real_files_say_what_utmpdump_says() {
-    let data = std::env::var_os("WHODID_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let files = files(&data);
+    let files = files(&data());
     let dumps: Vec<&PathBuf> =
         files.iter().filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
     let (mut read, mut compared) = (0, 0);
@@ -31,6 +34,52 @@ fn real_files_say_what_utmpdump_says() {
         compared += rows.len();
     }
     println!("{read} files, {compared} records as utmpdump says");
+}
+
+/// What utmpdump says of a file; none where there is no such program.
+fn utmpdump(bytes: &[u8]) -> Option<Vec<String>> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::io::Write::write_all(&mut file.as_file(), bytes).expect("room");
+    let dump = std::process::Command::new("utmpdump").arg(file.path()).output().ok()?;
+    Some(String::from_utf8(dump.stdout).expect("UTF-8").lines().map(squeezed).collect())
+}
+
+#[test]
+fn every_machine_says_what_utmpdump_says_of_the_same_day() {
+    let days = crate::utmp::days();
+    let Some(dump) = utmpdump(&days[0]) else { return };
+    assert_eq!(dump.len(), 11);
+    for day in days {
+        let rows: Vec<String> = decode(Family::Wtmp, &day).iter().flat_map(rows).collect();
+        assert_eq!(rows, dump);
+    }
+}
+
+#[test]
+fn a_damaged_copy_loses_only_the_records_that_were_hit_and_says_so() {
+    let sample = data().join("plaso/test_data/utmp/utmp");
+    let files = crate::utmp::days().into_iter().chain(fs::read(sample));
+    for whole in files {
+        let records = decode(Family::Wtmp, &whole);
+        let size = [384, 400].into_iter().find(|size| whole.len().is_multiple_of(*size)).expect("records");
+        for (hit, byte) in (0..whole.len() / size).flat_map(|hit| [0xff, 0x00, b'x'].map(|byte| (hit, byte))) {
+            let range = hit * size..(hit + 1) * size;
+            let mut copy = whole.clone();
+            copy[range.clone()].fill(byte);
+            let events = decode(Family::Wtmp, &copy);
+            let is_hit = |event: &Event| {
+                event.source.pos.is_some_and(|pos| range.contains(&usize::try_from(pos).expect("small")))
+            };
+            let ids = |events: &[Event]| {
+                events.iter().filter(|event| !is_hit(event)).map(|event| event.id).collect::<Vec<_>>()
+            };
+            assert_eq!(ids(&events), ids(&records), "{hit} of {byte}");
+            let said: Vec<&Event> = events.iter().filter(|event| is_hit(event)).collect();
+            assert!(said.iter().all(|event| event.what.action == "unparsed"), "{hit} of {byte}");
+            let bytes: u64 = said.iter().filter_map(|event| Some(event.source.next? - event.source.pos?)).sum();
+            assert_eq!(bytes, size as u64, "{hit} of {byte}: all of it is in what says so");
+        }
+    }
 }
 
 /// Every file with `utmp` or `tmp.` in its path.

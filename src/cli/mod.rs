@@ -23,6 +23,7 @@ mod query;
 mod run;
 mod say;
 mod search;
+mod sessions;
 mod settings;
 mod span;
 mod summary;
@@ -92,6 +93,7 @@ enum Command {
     Ingest(ingest::Args),
     Decode(decode::Args),
     Search(search::Args),
+    Sessions(sessions::Args),
     Check(check::Args),
     Query(query::Args),
     Alert(alert::Args),
@@ -166,6 +168,7 @@ impl Cli {
             Command::Ingest(args) => args.run(&place),
             Command::Decode(args) => args.run(&place),
             Command::Search(args) => args.run(&place),
+            Command::Sessions(args) => args.run(&place),
             Command::Check(args) => args.run(&place),
             Command::Query(args) => args.run(&place),
             Command::Alert(args) => args.run(&place),

@@ -96,7 +96,9 @@ const SURE: u8 = 4;
 /// fill, and clocks without a battery begin in 1970, so no single fault rules a record out.
 fn likeness(record: &Record<'_>, bytes: &[u8]) -> Option<u8> {
     let is_timed = record.is_timed();
-    if record.type_ == EMPTY && !is_timed || !begins_like_text(record.line) {
+    // Without a name or a terminal it would say nothing, and zeros before a record often look so.
+    let is_nobody = record.line.first() == Some(&0) && record.user.first() == Some(&0);
+    if record.type_ == EMPTY && (!is_timed || is_nobody) || !begins_like_text(record.line) {
         return None;
     }
     let is_clean = [record.line, record.user, record.host].into_iter().all(is_clean);
