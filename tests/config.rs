@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use whodid::clock::Clock;
 use whodid::config::alert::{Compare, Measure};
-use whodid::config::source::From;
+use whodid::config::source::{From, Journal};
 use whodid::config::witness::Witness;
 use whodid::config::{Config, Kind, Machine, example};
 use whodid::event::Family;
@@ -68,6 +68,10 @@ fn without_a_configuration_it_reads_what_the_machine_has() {
     let empty = bench.discover(None, None).expect("defaults");
     assert!(empty.sources.is_empty());
     assert!(empty.warnings.iter().any(|w| w.to_string().contains("nothing to read")), "{:?}", empty.warnings);
+    bench.put("var/log/journal/0123/system.journal", "");
+    let config = bench.discover(None, None).expect("defaults");
+    assert_eq!(config.sources[0].from, From::Journal(Journal::default()));
+    // What writes an auth.log has it from the journal.
     bench.put("var/log/auth.log", "");
     bench.put("var/log/wtmp", "");
     bench.put("var/log/wtmp.db", "");
@@ -153,9 +157,12 @@ fn every_kind_of_source_is_read() {
             "[[source]]\nname = \"aws\"\ntype = \"cloudtrail\"\ndecompressed_max = \"64MiB\"\n",
             "[source.s3]\nbucket = \"logs\"\npoll = \"30s\"\nendpoint = \"http://127.0.0.1:9000\"\npath_style = true\n",
             "[[source]]\nname = \"fails\"\ntype = \"btmp\"\n",
+            "[[source]]\nname = \"own\"\ntype = \"journal\"\n",
+            "[[source]]\nname = \"far\"\ntype = \"journal\"\n[source.journal]\ndirectory = \"remote\"\nmerge = true\n",
+            "match = [\"SYSLOG_FACILITY=10\", \"+\", \"_COMM=sshd\"]\n",
         ))
         .expect("right");
-    let [stdin, aws, btmp] = config.sources.as_slice() else { panic!("three sources") };
+    let [stdin, aws, btmp, own, far] = config.sources.as_slice() else { panic!("five sources") };
     assert_eq!((&stdin.from, stdin.year, stdin.host.as_deref()), (&From::Stdin, Some(2025), Some("old-1")));
     assert_eq!(stdin.zone.to_string(), "-02:00");
     assert_eq!(aws.decompressed_bytes_max, 64 << 20);
@@ -171,6 +178,10 @@ fn every_kind_of_source_is_read() {
         }
     );
     assert!(matches!(&btmp.from, From::Files { paths } if paths[0].ends_with("var/log/btmp")));
+    assert_eq!(own.from, From::Journal(Journal::default()));
+    let From::Journal(far) = &far.from else { panic!("a journal") };
+    assert!(far.merge && far.directory.as_deref().is_some_and(|folder| folder.ends_with("remote")));
+    assert_eq!(far.matches.len(), 3);
 }
 
 #[test]
@@ -230,6 +241,10 @@ fn what_contradicts_is_refused() {
         (format!("{source}\"auth\"\npaths = []\n"), "`paths` is empty"),
         (format!("{source}\"auth\"\n[source.s3]\nbucket = \"b\"\n"), "only CloudTrail objects"),
         (format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"s3://b/x\"\n"), "no bucket's name"),
+        (format!("{source}\"auth\"\n[source.journal]\n"), "the journal only"),
+        (format!("{source}\"journal\"\npaths = [\"/x/system.journal\"]\n"), "only journalctl reads"),
+        (format!("{source}\"journal\"\n[source.journal]\nmatch = [\"--file=/x\"]\n"), "is no match"),
+        (format!("{source}\"journal\"\n[source.journal]\ndirectory = \"a\"\nfiles = [\"b\"]\n"), "in one place"),
         ("[replay]\nnow = \"2026-11-20T12:00:00Z\"\n".to_owned(), "without any [[source]]"),
         (format!("[replay]\nnow = 2026-11-20T12:00:00Z\n{source}\"auth\"\n"), "a data folder of its own"),
         ("data = \".\"\n".to_owned(), "the signing key would lie in the data folder"),

@@ -12,6 +12,7 @@ mod generate;
 mod hostile;
 mod index;
 mod interop;
+mod journal;
 mod killed;
 mod logins;
 mod program;

@@ -78,8 +78,7 @@ impl Findings {
         if config.sources.is_empty() {
             self.bad(
                 "sources",
-                "none: this machine has no auth.log, secure, wtmp or btmp. Where only journald runs, install rsyslog; \
-                 or name a source with [[source]]",
+                "none: this machine has no auth.log, secure, journal, wtmp or btmp: name a source with [[source]]",
             );
         }
     }
@@ -94,6 +93,10 @@ impl Findings {
                 ),
             ),
             From::Intake(intake) => self.note(&source.name, format!("{}", intake.socket.display())),
+            From::Journal(journal) => match collect::look_at_journal(journal) {
+                Ok(found) => self.good(&source.name, found),
+                Err(problem) => self.bad(&source.name, problem),
+            },
             From::Files { paths } => paths.iter().for_each(|path| self.path(source, path)),
         }
     }

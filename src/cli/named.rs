@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::collect;
 use crate::config::Machine;
-use crate::config::source::{DECOMPRESSED_BYTES_MAX, From, Source};
+use crate::config::source::{DECOMPRESSED_BYTES_MAX, From, Journal, Source};
 use crate::event::{Family, UnknownFamily};
 use crate::sources;
 use crate::sources::zone::Zone;
@@ -76,6 +76,7 @@ impl Named {
                 }
             };
             match self.family(file) {
+                Ok(Family::Journal) => chosen.sources.push(self.source(Family::Journal, journal(file, from), machine)),
                 Ok(family) => chosen.sources.push(self.source(family, from, machine)),
                 Err(problem) => chosen.refused.push(format!("{} {problem}", file.display())),
             }
@@ -107,10 +108,31 @@ impl Named {
             return sniff(file, &head);
         }
         if file.is_dir() {
-            return Ok(Family::Cloudtrail);
+            return Ok(if holds_journal(file) { Family::Journal } else { Family::Cloudtrail });
         }
         sniff(file, &collect::head(file, sources::HEAD_BYTES).map_err(|error| error.to_string())?)
     }
+}
+
+/// journald's own files and their folders are read by journalctl, lines of JSON are not.
+fn journal(file: &Path, from: From) -> From {
+    let is_own = || collect::head(file, sources::HEAD_BYTES).is_ok_and(|head| sources::journal::is_journal_file(&head));
+    match from {
+        From::Files { .. } if file.is_dir() => {
+            From::Journal(Journal { directory: Some(file.to_owned()), ..Journal::default() })
+        }
+        From::Files { .. } if is_own() => From::Journal(Journal { files: vec![file.to_owned()], ..Journal::default() }),
+        other => other,
+    }
+}
+
+/// `/var/log/journal` has a folder for each machine.
+fn holds_journal(folder: &Path) -> bool {
+    let has = |pattern: &str| {
+        let pattern = format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()));
+        glob::glob(&pattern).is_ok_and(|mut found| found.next().is_some())
+    };
+    has("*.journal") || has("*/*.journal")
 }
 
 fn sniff(file: &Path, head: &[u8]) -> Result<Family, String> {

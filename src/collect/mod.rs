@@ -14,6 +14,7 @@ mod flow;
 mod folder;
 mod identify;
 mod intake;
+mod journal;
 mod lastlog;
 mod notice;
 mod once;
@@ -45,6 +46,7 @@ use tokio::sync::{oneshot, watch as signal};
 
 pub use content::Unreadable;
 pub use files::{head, head_of};
+pub use journal::look as look_at_journal;
 pub use positions::{Position, Positions, StreamId};
 pub use progress::{Progress, SourceState};
 pub use registry::Seen;
@@ -258,6 +260,7 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
             drop(outside);
             outlet.failed(&format!("s3://{bucket}"), "cannot be read: this whodid was built without the feature aws")
         }
+        From::Journal(from) => journal::read(&setting, &from, mode, &stop, &mut outlet),
         From::Stdin => stdin::read(&setting, &stop, &mut outlet),
         From::Intake(intake) => intake::read(&setting, &intake, mode, outside, &mut outlet),
     };

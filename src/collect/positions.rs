@@ -54,7 +54,7 @@ pub struct Position {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Positions {
     streams: HashMap<StreamId, Position>,
-    /// S3: last key that was read, by source and prefix.
+    /// The last key of S3 that was read, by source and prefix; the last cursor of a journal, by source and origin.
     cursors: BTreeMap<(String, String), String>,
     /// Failures that were reported and have not ended, by source and origin.
     failures: BTreeMap<(String, String), String>,
@@ -88,6 +88,8 @@ impl Positions {
                 &source.origin,
                 Step { pos, next, id: event.id, observed: event.observed },
             );
+        } else if source.kind == Family::Journal && source.pos.is_none() {
+            self.fold_journal(&source.name, &source.origin, event.raw.as_deref());
         }
     }
 
@@ -114,6 +116,8 @@ impl Positions {
                 &source.origin,
                 Step { pos, next, id: line.id, observed: line.observed },
             );
+        } else if source.kind == Family::Journal && source.pos.is_none() {
+            self.fold_journal(&source.name, &source.origin, line.raw.as_deref());
         }
     }
 
@@ -203,6 +207,13 @@ impl Positions {
             if have != new {
                 new.clone_into(have);
             }
+        }
+    }
+
+    /// A record that journalctl gave has no offset: where it stands is in the record itself.
+    fn fold_journal(&mut self, source: &str, origin: &str, raw: Option<&str>) {
+        if let Some(Ok(InJournal { cursor })) = raw.map(serde_json::from_str::<InJournal<'_>>) {
+            self.cursors.insert((source.to_owned(), origin.to_owned()), cursor.into_owned());
         }
     }
 
@@ -348,6 +359,15 @@ struct Line<'a> {
     source: LineSource<'a>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    raw: Option<Cow<'a, str>>,
+}
+
+/// A record of the journal.
+#[derive(Deserialize)]
+struct InJournal<'a> {
+    #[serde(borrow, rename = "__CURSOR")]
+    cursor: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -452,6 +472,38 @@ mod tests {
         }
         by_line.fold_line(b"not an event");
         assert_eq!(by_line, folded(&history()));
+    }
+
+    #[test]
+    fn a_record_of_the_journal_says_itself_where_it_stands() {
+        let record = |origin: &str, raw: &str| {
+            let mut event = record("j", 0, 0, 1);
+            event.source = Source {
+                kind: Family::Journal,
+                origin: origin.to_owned(),
+                lineage: None,
+                pos: None,
+                next: None,
+                ..event.source
+            };
+            event.raw = Some(raw.to_owned());
+            event
+        };
+        let events = [
+            record("journalctl", r#"{"__CURSOR":"s=1;i=1","MESSAGE":"\"__CURSOR\":\"s=9\""}"#),
+            record("journalctl", r#"{"MESSAGE":"x","__CURSOR":"s=1;i=2"}"#),
+            record("journalctl --merge", r#"{"__CURSOR":"s=2;i=7"}"#),
+            record("journalctl", "not a record"),
+        ];
+        let positions = folded(&events);
+        assert_eq!(positions.cursor("auth", "journalctl"), Some("s=1;i=2"));
+        let again = folded(&positions.position_events(now()));
+        assert_eq!(again.cursor("auth", "journalctl --merge"), Some("s=2;i=7"));
+        let mut by_line = Positions::new();
+        for mut event in events {
+            by_line.fold_line(&crate::event::encode(&mut event).0);
+        }
+        assert_eq!(by_line, positions);
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Found {
         if settings.sources.is_empty() {
             self.warnings.push(definitions::problem(
                 file,
-                "there is nothing to read: this machine has no auth.log, secure, wtmp or btmp",
+                "there is nothing to read: this machine has no auth.log, secure, journal, wtmp or btmp",
                 "add a [[source]]; `whodid config example` shows them",
             ));
         }

@@ -150,7 +150,10 @@ pub(super) fn of_machine(machine: &Machine) -> Vec<Source> {
     let source = |family: Family| Source {
         name: family.name().to_owned(),
         family,
-        from: source::From::Files { paths: machine.usual_paths(family) },
+        from: match family {
+            Family::Journal => source::From::Journal(source::Journal::default()),
+            _ => source::From::Files { paths: machine.usual_paths(family) },
+        },
         host: None,
         zone: machine.zone,
         year: None,
@@ -195,6 +198,7 @@ fn read_from(
     let paths = section.optional(&settings::source::PATHS);
     let stdin = section.or_default(&settings::source::STDIN).unwrap_or_default();
     let s3 = section.section(&settings::S3);
+    let journal = section.section(&settings::JOURNAL);
     if family == Some(Family::Whodid) {
         section.report_key(
             "type",
@@ -203,11 +207,19 @@ fn read_from(
         );
         return None;
     }
-    if usize::from(section.has("paths")) + usize::from(stdin) + usize::from(s3.is_some()) > 1 {
-        section.report("a source reads from one place", "keep one of `paths`, `stdin` and `s3`");
+    if usize::from(section.has("paths"))
+        + usize::from(stdin)
+        + usize::from(s3.is_some())
+        + usize::from(journal.is_some())
+        > 1
+    {
+        section.report("a source reads from one place", "keep one of `paths`, `stdin`, `s3` and `journal`");
     }
     if let Some(s3) = s3 {
         return read_s3(s3, family);
+    }
+    if let Some(journal) = journal {
+        return read_journal(journal, family, folder);
     }
     if stdin {
         return Some(source::From::Stdin);
@@ -217,7 +229,18 @@ fn read_from(
         if paths.is_empty() {
             section.report_key("paths", "`paths` is empty: nothing would be read", "name a file, or remove the source");
         }
+        let is_journal_file = |path: &String| family == Some(Family::Journal) && path.ends_with(".journal");
+        if paths.iter().any(is_journal_file) {
+            section.report_key(
+                "paths",
+                "`paths`: only journalctl reads journal files",
+                "name them in `files` under [source.journal]",
+            );
+        }
         return Some(source::From::Files { paths });
+    }
+    if family == Some(Family::Journal) {
+        return Some(source::From::Journal(source::Journal::default()));
     }
     let paths = machine.usual_paths(family?);
     if paths.is_empty() {
@@ -242,6 +265,39 @@ fn read_s3(mut s3: Section<'_, '_>, family: Option<Family>) -> Option<source::Fr
     let poll = s3.or_default(&settings::s3::POLL);
     s3.finish();
     Some(source::From::S3 { bucket: bucket?, prefix: prefix?, region, endpoint, path_style: path_style?, poll: poll? })
+}
+
+fn read_journal(mut journal: Section<'_, '_>, family: Option<Family>, folder: &Path) -> Option<source::From> {
+    if family.is_some_and(|family| family != Family::Journal) {
+        journal.report("journalctl reads the journal only", "set type = \"journal\", or use `paths`");
+    }
+    let directory = journal.optional(&settings::journal::DIRECTORY).map(|path| join(folder, &path));
+    let files = journal.or_default(&settings::journal::FILES).unwrap_or_default();
+    let namespace = journal.optional(&settings::journal::NAMESPACE);
+    let merge = journal.or_default(&settings::journal::MERGE).unwrap_or_default();
+    let matches = journal.or_default(&settings::journal::MATCH).unwrap_or_default();
+    if directory.is_some() && !files.is_empty() {
+        journal.report("journal files lie in one place", "keep one of `directory` and `files`");
+    }
+    for text in matches.iter().filter(|text| !is_match(text)) {
+        journal.report_key(
+            "match",
+            format!("`match`: \"{text}\" is no match"),
+            "FIELD=value, or + between alternatives",
+        );
+    }
+    journal.finish();
+    let files = files.iter().map(|path| join(folder, path)).collect();
+    Some(source::From::Journal(source::Journal { directory, files, namespace, merge, matches }))
+}
+
+/// What journalctl takes for a match and never for an option.
+fn is_match(text: &str) -> bool {
+    let is_field = |name: &str| {
+        let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        !name.is_empty() && name.bytes().all(fits)
+    };
+    text == "+" || text.split_once('=').is_some_and(|(name, _)| is_field(name))
 }
 
 /// What S3 could never find.

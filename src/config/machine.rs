@@ -81,8 +81,19 @@ impl Machine {
         files.into_iter().flat_map(patterns).collect()
     }
 
-    /// The families whose files are there.
+    /// The families whose files are there. The journal has all that auth logs have: of these two, one.
     pub(super) fn families(&self) -> impl Iterator<Item = Family> + '_ {
-        Family::ALL.into_iter().filter(|family| self.live_files(*family).any(|file| file.exists()))
+        let has = |family| self.live_files(family).any(|file| file.exists());
+        let is_journal_all = self.has_journal() && !has(Family::Auth);
+        Family::ALL.into_iter().filter(move |family| match family {
+            Family::Journal => is_journal_all,
+            other => has(*other),
+        })
+    }
+
+    /// Whether journald keeps a journal, on disk or in memory.
+    fn has_journal(&self) -> bool {
+        let holds = |folder: PathBuf| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        ["var/log/journal", "run/log/journal"].iter().any(|folder| holds(self.system.join(folder)))
     }
 }

@@ -73,8 +73,8 @@ pub(super) static NOW: Key<Stamp> = Key::required("now", "\"2026-11-20T12:00:00Z
 pub(super) static SOURCE: Table = Table {
     name: "source",
     shape: Shape::Many,
-    doc: "What is read, one table each. Without any: what this machine has of auth.log or secure,\n\
-          wtmp and btmp. Who can write a source can state falsehoods in it, marked as claimed.",
+    doc: "What is read, one table each. Without any: what this machine has of auth.log or secure\n\
+          (where it has neither, the journal), wtmp and btmp. Who can write a source can state falsehoods in it, marked as claimed.",
     keys: &[
         &source::NAME.declaration,
         &source::TYPE.declaration,
@@ -85,7 +85,7 @@ pub(super) static SOURCE: Table = Table {
         &source::YEAR.declaration,
         &source::DECOMPRESSED_MAX.declaration,
     ],
-    tables: &[&S3],
+    tables: &[&S3, &JOURNAL],
 };
 
 pub(super) mod source {
@@ -180,6 +180,48 @@ pub(super) mod s3 {
 
     pub(in crate::config) static POLL: Key<Duration> =
         Key::with_default("poll", "\"1m\"", "How long to wait between two listings.");
+}
+
+pub(super) static JOURNAL: Table = Table {
+    name: "journal",
+    shape: Shape::One,
+    doc: "Which journal of systemd journalctl reads, instead of `paths`. Without this table a source of type\n\
+          journal reads this machine's own, for which root or the group systemd-journal is needed.",
+    keys: &[
+        &journal::DIRECTORY.declaration,
+        &journal::FILES.declaration,
+        &journal::NAMESPACE.declaration,
+        &journal::MERGE.declaration,
+        &journal::MATCH.declaration,
+    ],
+    tables: &[],
+};
+
+pub(super) mod journal {
+    use super::*;
+
+    pub(in crate::config) static DIRECTORY: Key<PathBuf> = Key::optional(
+        "directory",
+        "\"/var/log/journal/remote\"",
+        "A folder with journal files. Without it: the system's.",
+    );
+
+    pub(in crate::config) static FILES: Key<Vec<PathBuf>> =
+        Key::with_default("files", "[]", "Journal files instead of a folder: [\"/srv/web-2/system.journal\"].");
+
+    pub(in crate::config) static NAMESPACE: Key<String> =
+        Key::optional("namespace", "\"tenant\"", "A journal name space; `*` is all of them.");
+
+    pub(in crate::config) static MERGE: Key<bool> =
+        Key::with_default("merge", "false", "Also records of other machines whose files are here.");
+
+    pub(in crate::config) static MATCH: Key<Vec<String>> = Key::with_default(
+        "match",
+        "[]",
+        "What journalctl is to show, as it takes it: [\"SYSLOG_FACILITY=10\", \"+\", \"_COMM=sshd\"]; all of it is kept.\n\
+         Without any, everything is read and what an auth log would hold is kept: only so do missing numbers\n\
+         show missing records.",
+    );
 }
 
 pub(super) static TRAIL: Table = Table {

@@ -3,6 +3,7 @@
 //! Valid by construction: `config` fills it from `[[source]]`, `ingest` from its arguments, and
 //! `collect` reads it. It opens nothing.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Intake;
@@ -46,9 +47,25 @@ pub enum From {
         /// How long to wait between two listings.
         poll: Duration,
     },
+    /// What journalctl shows.
+    Journal(Journal),
     Stdin,
     /// Handed over one by one, by anybody on this machine.
     Intake(Intake),
+}
+
+/// Which journal journalctl is asked for; nothing set is this machine's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// A folder with journal files, instead of the system's.
+    pub directory: Option<PathBuf>,
+    /// Journal files, instead of a folder.
+    pub files: Vec<PathBuf>,
+    pub namespace: Option<String>,
+    /// Records of other machines too, where their files are here.
+    pub merge: bool,
+    /// `FIELD=value` and `+`; without any, everything is read, and what an auth log would hold is kept.
+    pub matches: Vec<String>,
 }
 
 /// A CloudTrail object is at most 50 MB compressed (FORMATS §2) and shrinks about twenty times; a rotated log less.
