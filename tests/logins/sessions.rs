@@ -94,8 +94,10 @@ fn minutes(minutes: i64) -> String {
     }
 }
 
-/// What last(1) says of a file; None where there is no such program.
+/// What last(1) of util-linux says of a file; None where there is no such program.
 fn last(path: &Path) -> Option<Vec<Told>> {
+    let version = Command::new("last").arg("--version").output().ok()?;
+    String::from_utf8_lossy(&version.stdout).contains("util-linux").then_some(())?;
     let output = Command::new("last").args(["-F", "-w", "-f"]).arg(path).env("TZ", "UTC").output().ok()?;
     let day = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \w{3} [ \d]\d [\d:]{8} \d{4}";
     let line = Regex::new(&format!(r"^(\S+)\s+(system boot|\S+)\s.*?({day})\s+(.*?)\s*$")).expect("valid");
@@ -135,7 +137,7 @@ fn compare(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn a_history_says_what_last_says() {
+fn histories_say_what_last_says() {
     let history = [
         boot(NINE),
         open("tty1", "alice", NINE + 60),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{login, logout, rotate, said, told, wtmp};
-use crate::program::Place;
+use crate::program::{Place, until};
 
 const SOURCE: &str = "[[source]]\nname = \"logins\"\ntype = \"wtmpdb\"\npaths = [\"wtmp.db\"]\n";
 
@@ -143,11 +143,9 @@ fn a_lock_is_waited_for() {
     let database = wtmp(&place.path("wtmp.db"));
     login(&database, "ana", 0);
     database.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("locked");
-    let mut child = place.command(&["run", "--once"]).spawn().expect("it runs");
+    let mut child = place.start(&["run", "--once"]);
     // It has begun when it has its trail, and cannot end while the lock is held.
-    while !place.path("data/trail/segment").exists() {
-        std::thread::yield_now();
-    }
+    until("a trail", || place.path("data/trail/segment").exists());
     assert!(child.try_wait().expect("a child").is_none());
     drop(database);
     assert!(child.wait().expect("it ends").success());
@@ -174,4 +172,48 @@ fn damage_takes_only_what_it_hit() {
     assert!(said(&place, "source.failed")[0].0.contains("is damaged"));
     assert_eq!(said(&place, "source.damaged").len(), 1);
     assert_eq!(said(&place, "source.gap"), []);
+}
+
+#[test]
+fn while_it_runs_each_change_is_told_and_each_theft_is_named() {
+    let place = Place::new(SOURCE);
+    let database = wtmp(&place.path("wtmp.db"));
+    let ana = login(&database, "ana", 0);
+    let mut child = Running(place.start(&["run"]));
+    until("the change is read", || told_so_far(&place, "source.kind:wtmpdb").len() == 1);
+    logout(&database, ana, 10);
+    let ben = login(&database, "ben", 20);
+    logout(&database, ben, 21);
+    until("the change is read", || told_so_far(&place, "source.kind:wtmpdb").len() == 4);
+    // Killed, and gone on with.
+    child.0.kill().expect("it runs");
+    child.0.wait().expect("it ends");
+    let carl = login(&database, "carl", 30);
+    let child = Running(place.start(&["run"]));
+    until("the change is read", || told_so_far(&place, "source.kind:wtmpdb").len() == 5);
+    logout(&database, ben, 22);
+    until("the change is read", || told_so_far(&place, "source.kind:wtmpdb").len() == 6);
+    until("the change is read", || said(&place, "source.damaged").len() == 1);
+    let changed = "rows 2 were changed after they had been read; the trail has both";
+    assert_eq!(said(&place, "source.damaged")[0].0, changed);
+    database.execute("DELETE FROM wtmp WHERE ID = ?1", [carl]).expect("deleted");
+    until("the change is read", || said(&place, "source.gap").len() == 1);
+    let gone = "has lost 1 rows that had been read: 3; the trail has them";
+    assert_eq!(said(&place, "source.gap"), [(gone.to_owned(), Some(true))]);
+    drop(child);
+}
+
+/// Ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or_default();
+        drop(self.0.wait());
+    }
+}
+
+/// Nothing before there is a trail.
+fn told_so_far(place: &Place, query: &str) -> Vec<String> {
+    if place.path("data/trail/checkpoint").exists() { told(place, query) } else { Vec::new() }
 }
