@@ -2,6 +2,7 @@
 
 mod agreement;
 mod anchors;
+mod ansible;
 mod auth_data;
 mod cloudtrail_data;
 mod collect;

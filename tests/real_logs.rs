@@ -6,12 +6,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use whodid::event::{Event, EventId};
 
 use crate::program::{Place, stop, until};
+
+mod acts;
 
 /// The longest that an event may be in the trail and not be found.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
@@ -43,16 +46,18 @@ struct Scene {
 }
 
 impl Scene {
-    fn begin(place: &Place, format: &str) -> Self {
+    fn begin(place: &Place, script: &[u8], format: &str, more: &[&Path]) -> Self {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        place.write("scene/script.sh", include_bytes!("real_logs/scene.sh"));
+        place.write("scene/machine.sh", include_bytes!("real_logs/machine.sh"));
+        place.write("scene/script.sh", script);
         let said = fs::File::create(place.path("scene/said")).expect("a file");
         let unshare = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"])
             .args(["sh", "script.sh"])
             .args([place.path("scene"), place.path("log/auth.log")])
             .args([&port.to_string(), format])
+            .args(more)
             .current_dir(place.path("scene"))
             .env("TZ", "UTC")
             .stdin(Stdio::null())
@@ -121,7 +126,7 @@ fn check(format: &str) {
     let daemon = place.start(&["run"]);
     until("the daemon is there", || place.path("data/trail/acknowledged").exists());
 
-    let mut scene = Scene::begin(&place, format);
+    let mut scene = Scene::begin(&place, include_bytes!("real_logs/scene.sh"), format, &[]);
     let mut watch = Watch::default();
     while !scene.is_over(&place) {
         watch.look(&place);
