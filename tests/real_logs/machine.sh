@@ -20,7 +20,7 @@ mkdir /dev/pts
 mount --bind "$here/dev/pts" /dev/pts
 ln -s pts/ptmx /dev/ptmx
 mkdir /run/sshd
-touch /var/log/wtmp /var/log/btmp /var/log/lastlog
+touch /run/utmp /var/log/wtmp /var/log/btmp /var/log/lastlog
 chmod 600 /var/log/btmp
 
 cat >"$here/rsyslog.conf" <<END
