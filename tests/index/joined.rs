@@ -10,7 +10,7 @@ use whodid::event::fields::{self, FieldRef};
 use whodid::event::link::{Confidence, Facts, Link};
 use whodid::event::{Event, Family, Lineage};
 use whodid::index::embedded::{Searcher, Writer};
-use whodid::index::{Hit, Index, Joined, Search};
+use whodid::index::{Hit, Hits, Index, IndexError, Joined, Search};
 use whodid::link::{Bounds, Joiner};
 use whodid::query::ast::Ast;
 use whodid::query::people::{Person, Tie};
@@ -192,6 +192,61 @@ fn an_index_knows_who_it_was_as_whoever_looks_at_each_event() {
             check(&trail, &index, &people, searches, 30);
         }
     }
+}
+
+/// A trail that gets longer before each search.
+struct Growing<'t> {
+    searcher: Searcher<&'t Trail>,
+    trail: &'t Trail,
+}
+
+impl Growing<'_> {
+    fn grow(&self) {
+        let so_far = self.trail.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+        self.trail.acknowledge((so_far + 7).min(size(self.trail)));
+    }
+}
+
+impl Index for Growing<'_> {
+    fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError> {
+        self.grow();
+        self.searcher.search(search, limit)
+    }
+
+    fn count(&self, search: &Search) -> Result<(u64, u64), IndexError> {
+        self.grow();
+        self.searcher.count(search)
+    }
+
+    fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
+        self.grow();
+        self.searcher.each(search, each)
+    }
+}
+
+#[test]
+fn an_answer_is_of_one_state_of_a_trail_that_grows_meanwhile() {
+    let mut draw = Draw::new();
+    let trail = Trail::new(told(&mut draw, 400));
+    trail.acknowledge(40);
+    let (people, data) = (people(), data());
+    let index =
+        Joined::new(Growing { searcher: Searcher::open(data.path(), &trail), trail: &trail }, Arc::clone(&people));
+    let mut answers = 0;
+    while trail.acknowledged.load(std::sync::atomic::Ordering::SeqCst) < size(&trail) {
+        let joined = query().prop_filter("joined", whodid::query::people::is_joined);
+        let search = Search::all(draw.from(joined));
+        let mut found = BTreeSet::new();
+        let complete_to = index.each(&search, &mut |hit| found.insert(hit.seq)).expect("searchable");
+        let by = slowly(&trail, &people, complete_to);
+        let is_found = |seq: &u64| {
+            let at = *seq as usize;
+            Subject::new(&trail.events[at]).by(&by[at]).matches(&search.query)
+        };
+        assert_eq!(found, (0..complete_to).filter(is_found).collect(), "{}", search.query);
+        answers += usize::from(!found.is_empty());
+    }
+    assert!(answers > 10, "{answers}");
 }
 
 /// The same events and links in another order are the same answers.
