@@ -35,6 +35,9 @@ const STAGES: &[Stage] = &[
     Stage { name: "searchable", what: "the same, searchable, and old segments compressed", run: searchable },
 ];
 
+/// Every form of message that there is, which is nothing that one log has: how much dearer rare lines are.
+const FORMS: Stage = Stage { name: "forms", what: "decode alone, of every line of the fixtures", run: decode };
+
 struct Stage {
     name: &'static str,
     what: &'static str,
@@ -53,7 +56,7 @@ struct Measured {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|arg| arg == "--stage") {
-        let stage = STAGES.iter().find(|stage| stage.name == args[at + 1]).expect("a known stage");
+        let stage = STAGES.iter().chain([&FORMS]).find(|stage| stage.name == args[at + 1]).expect("a known stage");
         return measure(stage, Path::new(&args[at + 2]));
     }
     if args.iter().any(|arg| arg == "--test") {
@@ -65,6 +68,22 @@ fn main() {
     let bytes = log.metadata().expect("it is there").len() as f64;
     let results: Vec<Measured> = STAGES.iter().map(|stage| in_own_process(stage, &log, bytes)).collect();
     shares(&results);
+    let forms = write_forms(folder.path());
+    in_own_process(&FORMS, &forms, forms.metadata().expect("it is there").len() as f64);
+}
+
+/// The fixtures of the auth log, over and over.
+fn write_forms(folder: &Path) -> PathBuf {
+    const LINES: usize = 300_000;
+    let fixtures =
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources/auth")).expect("fixtures");
+    let inputs =
+        fixtures.map(|entry| entry.expect("readable").path()).filter(|path| path.extension() == Some("in".as_ref()));
+    let once: Vec<u8> = inputs.flat_map(|path| std::fs::read(path).expect("readable")).collect();
+    let times = LINES / once.split(|byte| *byte == b'\n').count();
+    let path = folder.join("forms.log");
+    File::create(&path).and_then(|mut file| file.write_all(&once.repeat(times))).expect("written");
+    path
 }
 
 fn write_log(folder: &Path) -> PathBuf {

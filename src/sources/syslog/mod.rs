@@ -90,7 +90,7 @@ impl Records {
     fn told(&mut self, line: Line<'_>, record: &[u8], header: Option<Header<'_>>, observed: Stamp) -> Event {
         let id = self.ids.next(line.pos, record);
         let source = self.stream.source(line.pos, line.next);
-        let mut event = Event::new(id, UNPARSED, observed, observed, source);
+        let mut event = Event::new(id, "", observed, observed, source);
         self.date(&mut event, header.as_ref());
         if let Some(header) = &header {
             place(&mut event, header);
@@ -103,6 +103,9 @@ impl Records {
             (Some(header), Part::Whole) => header.said().tell(&mut event),
             (_, Part::Whole) => {}
             (_, Part::First | Part::Later) => event.tag(tag::LINE_PIECE),
+        }
+        if event.what.action.is_empty() {
+            event.what.action = UNPARSED.to_owned();
         }
         event.keep_raw(record);
         event

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Map, Value};
+
 use crate::event::{Event, Family, Named, Outcome};
 use crate::sources::run_record::runs;
 
@@ -92,8 +94,17 @@ impl<'a> Reading<'a> {
         event.place.tty = owned(self.tty.map(without_dev));
         event.place.cwd = owned(self.cwd);
         self.fill_remote(event);
-        for (key, value) in &self.detail {
-            event.set_detail_of(Family::Auth, key, *value);
+        self.fill_detail(event);
+    }
+
+    /// All at once: `detail.auth` is looked up once a line.
+    fn fill_detail(&self, event: &mut Event) {
+        if self.detail.is_empty() {
+            return;
+        }
+        let slot = event.detail.entry(Family::Auth.detail_key()).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(facts) = slot {
+            facts.extend(self.detail.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))));
         }
     }
 
