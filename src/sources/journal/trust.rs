@@ -100,6 +100,16 @@ const RULES: &[Rule] = &[
     },
     Rule { names: &["lightdm"], executables: &["lightdm"], as_: As::Root },
     Rule { names: &["sddm", "sddm-helper"], executables: &["sddm", "sddm-helper"], as_: As::RootOrLess },
+    Rule { names: &["atd"], executables: &["atd"], as_: As::RootOrLess },
+    Rule { names: &["internal-sftp"], executables: &["sshd", "sshd-session"], as_: As::Anyone },
+    Rule { names: &["sftp-server"], executables: &["sftp-server"], as_: As::Anyone },
+    Rule { names: &["agetty", "getty"], executables: &["agetty", "getty", "busybox"], as_: As::Root },
+    Rule { names: &["newgrp", "sg"], executables: &["newgrp", "sg"], as_: As::Anyone },
+    Rule { names: &["groupmems"], executables: &["groupmems"], as_: As::Root },
+    Rule { names: &["chgpasswd"], executables: &["chgpasswd"], as_: As::Root },
+    Rule { names: &["vipw", "vigr"], executables: &["vipw", "vigr", "busybox"], as_: As::Root },
+    // Perl scripts, that root runs.
+    Rule { names: &["adduser", "addgroup", "deluser", "delgroup"], executables: &["perl"], as_: As::Root },
     Rule { names: &["vsftpd"], executables: &["vsftpd"], as_: As::RootOrLess },
 ];
 
@@ -270,6 +280,9 @@ mod tests {
             "not polkitd: a process of user 1000 sent it",
         );
         check("/usr/libexec/gdm-session-worker 0 gdm-session-wor syslog", "gdm-password]", "", true, AGREES);
+        check("/usr/bin/perl 0 adduser syslog", "adduser", "", true, AGREES);
+        check("/usr/bin/perl 1000 perl syslog", "adduser", "", true, "not adduser: a process of user 1000 sent it");
+        check("/usr/lib/openssh/sshd-session 1000 sshd-session syslog", "internal-sftp", "", false, AGREES);
         check("- - - kernel", "sshd", "", true, "not sshd: it came by way of kernel");
         check("- - - kernel", "systemd-logind", "", true, AGREES);
     }
