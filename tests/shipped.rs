@@ -11,6 +11,7 @@ const IDS: &[&str] = &[
     "aws/console-login-without-mfa",
     "aws/root-activity",
     "aws/security-group-open-to-world",
+    "linux/contradiction",
     "linux/privileged-group-change",
     "linux/ssh-brute-force",
     "linux/ssh-login-as-root",

@@ -175,6 +175,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         anchors: Vec::new(),
         people: std::sync::Arc::default(),
         keep: crate::config::Keep::default(),
+        link: true,
         signing: crate::config::Signing::default(),
         stale_after: minutes(5),
         files: Vec::new(),

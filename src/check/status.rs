@@ -4,6 +4,7 @@
 //!
 //! ```json
 //! {"v":1,"alive":"2026-11-20T12:00:00Z","replay":false,"acknowledged":1841,"indexed":1841,
+//!  "links":{"complete_to":1841},
 //!  "sources":[{"name":"auth","kind":"auth","state":"ok"},
 //!             {"name":"aws","kind":"cloudtrail","state":"failing","since":"…","reason":"…"}],
 //!  "anchors":[{"name":"vault","kind":"file","to":"/mnt/vault/web-1","size":1841,"at":"…"}]}
@@ -36,10 +37,29 @@ pub struct Status {
     pub acknowledged: u64,
     /// How many of them the index has.
     pub indexed: u64,
+    /// Absent where nothing is linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
     pub sources: Vec<Source>,
     /// Where checkpoints are left; that one fails says nothing about events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<Anchor>,
+}
+
+/// How far it is known who was behind what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// How many entries were looked at.
+    pub complete_to: u64,
+    /// Records that came too late to be linked, and sessions that were forgotten because too many were open.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub forgotten: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One configured anchor.

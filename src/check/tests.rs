@@ -204,6 +204,7 @@ fn status(health: Health) -> Status {
         replay: false,
         acknowledged: 7,
         indexed: 7,
+        links: None,
         sources: vec![
             source("auth", Family::Auth, health, reason),
             source("logins", Family::Wtmp, Health::Failing, Some("gone".into())),

@@ -75,6 +75,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         anchors: settings.anchors,
         people: settings.people.into(),
         keep: settings.keep,
+        link: settings.link,
         signing: settings.signing,
         stale_after: settings.stale_after,
         files: found.files,

@@ -26,6 +26,7 @@ pub(super) struct Settings {
     pub(super) sources: Vec<Source>,
     pub(super) intake: intake::Places,
     pub(super) keep: Keep,
+    pub(super) link: bool,
     pub(super) signing: Signing,
     pub(super) stale_after: Duration,
     pub(super) anchors: Vec<Anchor>,
@@ -60,6 +61,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         sources: read_sources(&mut top, clock, folder, machine),
         intake: intake::read(top.section_or_empty(&intake::INTAKE), folder),
         keep: Keep::default(),
+        link: read_link(&mut top),
         signing: Signing::default(),
         stale_after: Duration::ZERO,
         anchors: anchor::read_all(&mut top, folder),
@@ -94,6 +96,13 @@ fn read_trail(top: &mut Section<'_, '_>, into: &mut Settings, folder: &Path) {
     into.keep = Keep { days, bytes };
     into.signing = signing::read(&mut trail, folder);
     trail.finish();
+}
+
+fn read_link(top: &mut Section<'_, '_>) -> bool {
+    let mut link = top.section_or_empty(&settings::LINK);
+    let is_enabled = link.or_default(&settings::LINKED).unwrap_or_default();
+    link.finish();
+    is_enabled
 }
 
 fn read_check(top: &mut Section<'_, '_>, into: &mut Settings) {

@@ -74,6 +74,8 @@ pub struct Config {
     pub people: Arc<People>,
     /// How much of the trail is kept.
     pub keep: Keep,
+    /// Whether it is said who was behind what.
+    pub link: bool,
     /// Who signs it.
     pub signing: Signing,
     /// A check is UNKNOWN when the writer was not heard of for this long.

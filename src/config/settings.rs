@@ -25,6 +25,7 @@ pub(super) static TOP: Table = Table {
         &person::PERSON,
         &TRAIL,
         &anchor::ANCHOR,
+        &LINK,
         &CHECK,
         &ALERTS,
         &channel::NOTIFY,
@@ -272,6 +273,17 @@ pub(super) static AGENT_KEY: Key<SshKey> = Key::optional(
     "\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4\"",
     "Which of the agent's keys signs: its public half, as `ssh-add -L` prints it.",
 );
+
+pub(super) static LINK: Table = Table {
+    name: "link",
+    shape: Shape::One,
+    doc: "Who was behind what: logins are joined with the terminals, sudos and commands that followed on them,\n\
+          and `who.person` and `who.chain` can be searched for. What does not fit together is said too.",
+    keys: &[&LINKED.declaration],
+    tables: &[],
+};
+
+pub(super) static LINKED: Key<bool> = Key::with_default("enabled", "true", "Whether that is done.");
 
 pub(super) static CHECK: Table = Table {
     name: "check",

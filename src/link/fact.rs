@@ -37,6 +37,8 @@ pub(super) struct Fact {
     pub(super) became: Option<Arc<str>>,
     pub(super) uid: Option<u32>,
     pub(super) loginuid: Option<u32>,
+    /// The process that logind made a session for.
+    pub(super) leader: Option<u32>,
     pub(super) ip: Option<IpAddr>,
     /// The machine they came from, where only its name is known.
     pub(super) from: Option<Arc<str>>,
@@ -137,6 +139,7 @@ impl Fact {
             became: became.filter(|name| !name.is_empty()).map(Arc::from),
             uid: who.id.as_deref().and_then(|id| id.parse().ok()),
             loginuid: number("loginuid").filter(|uid| *uid != u32::MAX),
+            leader: number("leader"),
             ip: who.ip,
             from: who.host.as_deref().map(Arc::from),
             port: who.port,

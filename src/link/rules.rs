@@ -386,6 +386,16 @@ impl Fold<'_> {
             }
             self.close(tie.actor.login);
         }
+        // journald's record names the process that asked for it.
+        if let Some(actor) =
+            fact.leader.and_then(|pid| self.state.process(pid)).map(|process| Arc::clone(&process.actor))
+            && actor.became.is_none()
+            && &actor.account == user
+        {
+            self.lead(Key::Session(Arc::clone(session)), &actor);
+            self.enrich(actor.login, |login| login.session = Some(Arc::clone(session)));
+            return tied(Some(Tie { actor, via: Via::Pid, confidence: Confidence::High, is_common: false }));
+        }
         let unnamed = |login: &Login| login.session.is_none() && near(login.opened, fact.at.micros);
         let Some((actor, is_only)) = self.newest(user, unnamed) else { return Verdict::default() };
         self.lead(Key::Session(Arc::clone(session)), &actor);
@@ -611,10 +621,11 @@ impl Fold<'_> {
                         && &said.from.account == user
                 })
         });
-        let actor = match before {
-            Some(actor) => Arc::clone(actor),
-            None => self.become_as(tie.clone(), became),
-        };
+        // The line just before it, of the same program, says the rest.
+        if let Some(actor) = before.cloned() {
+            return tied(Some(Tie { actor, via: Via::Command, confidence: Confidence::Medium, is_common: false }));
+        }
+        let actor = self.become_as(tie.clone(), became);
         tied(Some(Tie { actor, ..tie }))
     }
 

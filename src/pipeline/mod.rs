@@ -5,9 +5,9 @@
 //! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
 //! the writer). When a later part fails the earlier ones go on; when the writer fails all stop. A fifth
 //! ([`seal`]) compresses what the writer has left behind, and deletes what need not be kept ([`retention`]);
-//! a sixth ([`anchoring`]) carries signed checkpoints away.
+//! a sixth ([`anchoring`]) carries signed checkpoints away; a seventh ([`linking`]) says who was behind what.
 //!
-//! Order of shutdown: collecting ends and all it has read becomes durable; the alerts finish; the
+//! Order of shutdown: collecting ends and all it has read becomes durable; it is linked; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the last checkpoint is left at the
 //! anchors; the status is written.
 
@@ -17,6 +17,7 @@ mod door;
 mod encode;
 mod follow;
 mod hold;
+mod linking;
 mod marks;
 mod opening;
 mod order;
@@ -51,6 +52,7 @@ use anchoring::{Anchoring, With};
 use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
+use linking::{Linked, Linking};
 use opening::{InForce, Opening};
 use retention::Retention;
 pub use rotate::rotate_key;
@@ -111,7 +113,11 @@ pub fn init(config: &Config) -> Result<Identity, TrailError> {
 
 /// Collects, keeps, indexes and watches until there is nothing more to do or it is time to stop.
 pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report, PipelineError> {
-    let Plan { config, sources, mode, progress, views } = plan;
+    let Plan { config, mut sources, mode, progress, views } = plan;
+    for source in &mut sources {
+        // Records of one machine have one name for it, whichever log they come from.
+        source.host.get_or_insert_with(|| config.host.clone());
+    }
     let (trail, opened) = trail::Writer::open(opening::how(&config, opening::command(mode)))?;
     let reader = Arc::new(Reader::open(&config.data)?);
     let marks = marks::of(&config.keys, reader.origin())?;
@@ -124,6 +130,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
     let (signed_tx, signed) = signal::channel(opened.signed);
+    let (linked_tx, linked) = signal::channel(Linked::default());
     let anchoring = Anchoring::start(With {
         config: &config,
         trail: &reader,
@@ -172,9 +179,23 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         indexed: indexed_tx,
     };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
+    let linking = Linking {
+        trail: Arc::clone(&reader),
+        orders: order_tx.clone(),
+        reached: reached.clone(),
+        linked: linked_tx,
+        shutdown: shutdown.clone(),
+    };
+    let is_linking = views && config.link;
+    let linking = if is_linking { Some(spawn("link", move |runtime| linking::run(linking, runtime))?) } else { None };
     let reporter = Reporter::new(&config, &sources, mode, Arc::clone(&progress), anchoring.standings());
     let (end_reports, ended) = oneshot::channel();
-    let reporting = tokio::spawn(reporter.keep_reporting(reached.clone(), indexed.clone(), ended));
+    let reporting = tokio::spawn(reporter.keep_reporting(
+        reached.clone(),
+        indexed.clone(),
+        is_linking.then(|| linked.clone()),
+        ended,
+    ));
 
     let (stop, stopped) = signal::channel(false);
     tokio::spawn(stop_with(shutdown, reached.clone(), stop));
@@ -199,7 +220,8 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         shutdown: stopped,
     };
     let collecting = tokio::spawn(collector.run(sources));
-    let watcher = Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), indexed };
+    let watcher =
+        Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), linked, indexed };
     let (read, watched) = match (mode, views) {
         (Mode::Follow, true) => watch_while(collecting, watcher).await,
         (Mode::Once | Mode::Ingest, true) => (collecting.await, watcher.once().await),
@@ -211,6 +233,9 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     // Nobody orders events any more, so the writer ends; then the index, which sees that it did.
     let added = join(writer, "writer").await?;
     join(sealing, "sealing").await?;
+    if let Some(linking) = linking {
+        join(linking, "linking").await?;
+    }
     let indexed = match follower {
         Some(follower) => join(follower, "index").await?,
         None => Ok(()),

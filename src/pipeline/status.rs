@@ -11,14 +11,16 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::anchor::{self, Standings};
-use crate::check::status::{self, FILE_NAME, Health, Source, Status, VERSION};
+use crate::check::status::{self, FILE_NAME, Health, Links, Source, Status, VERSION};
 use crate::clock::Clock;
 use crate::collect::{Mode, Progress, SourceState};
 use crate::config::{self, Config};
 use crate::durable;
 use crate::event::Stamp;
+use crate::link::Held;
 
 use super::follow::Indexed;
+use super::linking::Linked;
 use super::writer::Reached;
 
 /// Whoever may read the trail may read it.
@@ -71,6 +73,7 @@ impl Reporter {
         mut self,
         reached: watch::Receiver<Reached>,
         indexed: watch::Receiver<Indexed>,
+        linked: Option<watch::Receiver<Linked>>,
         mut ended: oneshot::Receiver<()>,
     ) {
         loop {
@@ -79,7 +82,7 @@ impl Reporter {
                 () = sleep(EVERY) => false,
             };
             let (reached, indexed) = (*reached.borrow(), *indexed.borrow());
-            self.report(reached, indexed);
+            self.report(reached, indexed, linked.as_ref().map(|linked| *linked.borrow()));
             if has_ended {
                 return;
             }
@@ -87,7 +90,7 @@ impl Reporter {
     }
 
     /// Says how things are. It is a cache: that it cannot be written is said once, and stops nothing.
-    fn report(&mut self, reached: Reached, indexed: Indexed) {
+    fn report(&mut self, reached: Reached, indexed: Indexed, linked: Option<Linked>) {
         let now = self.clock.now();
         let (alive, sources) = match &self.of {
             Of::Sources(sources) => {
@@ -106,7 +109,8 @@ impl Reporter {
         let replay = self.clock.is_replay();
         let anchors = self.anchors.borrow().iter().map(|(name, standing)| self::anchor(name, standing)).collect();
         let (acknowledged, indexed) = (reached.acknowledged, indexed.complete_to);
-        let status = Status { v: VERSION, alive, replay, acknowledged, indexed, sources, anchors };
+        let links = linked.map(links);
+        let status = Status { v: VERSION, alive, replay, acknowledged, indexed, links, sources, anchors };
         let written = durable::swap(&self.path, &status.to_bytes(), MODE);
         if let (Err(error), false) = (&written, self.is_failing) {
             warn!(path = %self.path.display(), %error, "The status cannot be written; checks will be UNKNOWN.");
@@ -129,6 +133,11 @@ fn source(
         _ => Some(*since.entry(source.name.clone()).or_insert(now)),
     };
     Source { name: source.name.clone(), kind: source.family, state: health, since, reason }
+}
+
+fn links(linked: Linked) -> Links {
+    let Linked { complete_to, held: Held { late, forgotten, .. }, .. } = linked;
+    Links { complete_to, late, forgotten }
 }
 
 fn anchor(name: &str, standing: &anchor::Standing) -> status::Anchor {

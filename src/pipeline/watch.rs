@@ -22,6 +22,7 @@ use crate::index::{Index, Joined};
 use crate::trail::Reader;
 
 use super::follow::Indexed;
+use super::linking::Linked;
 use super::order::Order;
 use super::writer::Reached;
 
@@ -44,6 +45,7 @@ pub(super) struct Watcher {
     pub(super) alerts: Memory,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) reached: watch::Receiver<Reached>,
+    pub(super) linked: watch::Receiver<Linked>,
     pub(super) indexed: watch::Receiver<Indexed>,
 }
 
@@ -80,6 +82,8 @@ impl Watcher {
         if self.reached.wait_for(|reached| reached.drained).await.is_err() {
             return Watched::default();
         }
+        // Some look for links. Where nothing is linked, nobody speaks for it any more.
+        drop(self.linked.wait_for(|linked| linked.is_done).await);
         self.wait_for_index().await;
         self.desk(Tries::BRIEF).once().await
     }

@@ -30,7 +30,7 @@ Nov 20 09:10:00 web-1 sshd[100]: pam_unix(sshd:session): session closed for user
             "session.start: ana@203.0.113.7 (user, Medium)",
             "ssh.session.start: ana@203.0.113.7 (pid, Medium)",
             "sudo.command: ana@203.0.113.7 > root (tty, Medium)",
-            "session.open: ana@203.0.113.7 > root (tty+user, Low)",
+            "session.open: ana@203.0.113.7 > root (tty+command, Medium)",
             "user.add: ana@203.0.113.7 > root (tty, Medium)",
             "su.session: ana@203.0.113.7 > root > deploy (tty, Medium)",
             "session.open: ana@203.0.113.7 > root > deploy (tty+pid, Medium)",
