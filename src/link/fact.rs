@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::event::{Event, EventId, Family, Outcome, Stamp, Trust, tag};
 
 /// Where a fact stands among all facts of a machine. Stamps of syslog are whole seconds: within one, the
 /// order of the file counts, and nothing that depends on when something was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct At {
     pub(super) micros: i64,
     stream: u64,
@@ -19,7 +18,7 @@ pub(super) struct At {
     pub(super) id: EventId,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fact {
     pub(super) at: At,
     pub(super) seq: u64,
@@ -55,7 +54,7 @@ pub(super) struct Fact {
 }
 
 /// What a fact is for the joiner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     /// Somebody was let in: sshd, login.
     Login,

@@ -122,12 +122,14 @@ impl Layer {
     }
 
     /// Lets go of the oldest facts; nothing can be put before them any more.
-    pub(super) fn trim(&mut self, facts: usize, mut gone: impl FnMut(&Fact)) {
+    pub(super) fn trim(&mut self, facts: usize) {
         while self.steps.len() > facts {
             let Some(step) = self.steps.pop_front() else { return };
             self.base = Some(step.fact.at);
             self.state.forget(&Key::Explained(step.fact.at));
-            gone(&step.fact);
+        }
+        if let Some(base) = self.base {
+            self.state.sweep(base.micros - GRACE);
         }
     }
 

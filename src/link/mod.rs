@@ -248,9 +248,9 @@ impl Host {
 
     fn trim(&mut self, facts: usize) {
         let Self { trusted, all, suspects, .. } = self;
-        trusted.trim(facts, |_| ());
+        trusted.trim(facts);
         if let Some(all) = all {
-            all.trim(facts, |_| ());
+            all.trim(facts);
         }
         let oldest = all.as_ref().unwrap_or(trusted).oldest();
         if let Some(oldest) = oldest {

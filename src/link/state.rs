@@ -8,12 +8,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::fact::At;
 use crate::event::link::{Confidence, Via};
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Key {
     Login(u64),
     /// What a process speaks for.
@@ -40,7 +38,7 @@ pub(super) enum Key {
     Explained(At),
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) enum Value {
     Login(Arc<Login>),
     Process(Process),
@@ -56,7 +54,7 @@ pub(super) enum Value {
 }
 
 /// One time that somebody was let in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Login {
     pub(super) number: u64,
     pub(super) account: Arc<str>,
@@ -81,7 +79,7 @@ pub(super) struct Login {
 }
 
 /// A person as one account: that of the login, or one they became.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Actor {
     pub(super) number: u64,
     pub(super) login: u64,
@@ -89,7 +87,7 @@ pub(super) struct Actor {
     pub(super) became: Option<Became>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Became {
     pub(super) from: Arc<Actor>,
     /// How it is known who it was that became another.
@@ -103,7 +101,7 @@ pub(super) struct Became {
     pub(super) tty: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Process {
     pub(super) actor: Arc<Actor>,
     pub(super) service: Arc<str>,
@@ -112,7 +110,7 @@ pub(super) struct Process {
 }
 
 /// Open logins of one account, newest last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Logins {
     numbers: [u64; LOGINS],
     count: u32,
@@ -123,13 +121,16 @@ pub(super) struct Logins {
 /// Of more, nobody can say which one it was anyway.
 const LOGINS: usize = 8;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+/// Fewer entries are not worth a sweep.
+const SWEEP_MIN: usize = 65_536;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Seen {
     pub(super) let_in: Option<i64>,
     pub(super) at_all: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Suspicion {
     SessionWithoutAuth,
     SudoWithoutSession,
@@ -137,7 +138,7 @@ pub(super) enum Suspicion {
 }
 
 /// Numbers that count up, and how many are there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     next: u64,
     /// No login below this number is open.
@@ -152,6 +153,8 @@ pub(super) struct State {
     map: HashMap<Key, Value>,
     pub(super) marks: Marks,
     undo: Vec<Undo>,
+    /// How many entries there are when the next sweep is due.
+    sweep_at: usize,
 }
 
 /// What a change took away.
@@ -216,6 +219,15 @@ impl State {
     /// Without a note: for what is only of use while a fact can still be moved.
     pub(super) fn forget(&mut self, key: &Key) {
         self.map.remove(key);
+    }
+
+    /// Lets go of names that were last seen before, once there are many: anybody can make names up.
+    pub(super) fn sweep(&mut self, before: i64) {
+        if self.map.len() <= self.sweep_at.max(SWEEP_MIN) {
+            return;
+        }
+        self.map.retain(|_, value| !matches!(value, Value::Seen(seen) if seen.at_all.is_none_or(|at| at < before)));
+        self.sweep_at = 2 * self.map.len();
     }
 
     pub(super) fn number(&mut self) -> u64 {
