@@ -179,6 +179,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         indexed: indexed_tx,
     };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
+    let is_linking = views && config.link;
     let linking = Linking {
         trail: Arc::clone(&reader),
         orders: order_tx.clone(),
@@ -186,8 +187,14 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
         linked: linked_tx,
         shutdown: shutdown.clone(),
     };
-    let is_linking = views && config.link;
-    let linking = if is_linking { Some(spawn("link", move |runtime| linking::run(linking, runtime))?) } else { None };
+    // Unused, it goes at once: the writer waits for whoever may still order something.
+    let linking = match is_linking {
+        true => Some(spawn("link", move |runtime| linking::run(linking, runtime))?),
+        false => {
+            drop(linking);
+            None
+        }
+    };
     let reporter = Reporter::new(&config, &sources, mode, Arc::clone(&progress), anchoring.standings());
     let (end_reports, ended) = oneshot::channel();
     let reporting = tokio::spawn(reporter.keep_reporting(
