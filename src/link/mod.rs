@@ -13,6 +13,7 @@ mod fact;
 mod layer;
 mod rules;
 mod state;
+mod who;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

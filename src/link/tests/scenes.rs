@@ -1,3 +1,5 @@
+//! One scene each, and what is known at its end.
+
 use super::*;
 
 const ANA: &str = "\
