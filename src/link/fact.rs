@@ -93,6 +93,10 @@ const UNATTENDED: &[&str] =
 impl Fact {
     /// None for an event that neither shows nor needs who was there.
     pub(super) fn of(seq: u64, event: &Event) -> Option<Self> {
+        // What journald denies happened to nobody.
+        if event.tags.iter().any(|tag| tag == tag::SPOOF_SUSPECT) {
+            return None;
+        }
         let act = act(event)?;
         let detail = event.detail.get(event.source.kind.detail_key());
         let said = |key: &str| detail.and_then(|detail| detail.get(key)).and_then(Json::as_str);
@@ -123,6 +127,9 @@ impl Fact {
             Act::Become => event.what.object.as_deref().or(event.what.command.as_deref()).map(program),
             _ => None,
         };
+        // Of a record that was handed over, the kernel's word counts, and where it has none, nothing does.
+        let sender = event.detail.get(Family::Whodid.detail_key());
+        let is_known = |fact: &str| sender.is_none_or(|sender| sender.get(fact).is_some());
         let tty = event.place.tty.as_deref().map(|tty| tty.strip_prefix("/dev/").unwrap_or(tty));
         Some(Self {
             at,
@@ -145,8 +152,8 @@ impl Fact {
             key: who.key.as_deref().map(Arc::from),
             certificate: said("certificate_id").map(Arc::from),
             session: who.session.as_deref().filter(|session| !session.is_empty()).map(Arc::from),
-            tty: tty.filter(|tty| is_terminal(tty)).map(Arc::from),
-            pid: event.place.pid,
+            tty: tty.filter(|tty| is_terminal(tty) && is_known("tty")).map(Arc::from),
+            pid: event.place.pid.filter(|_| is_known("pid")),
             service: service.map(Arc::from),
             object: object.map(Arc::from),
         })
@@ -199,7 +206,9 @@ fn act(event: &Event) -> Option<Act> {
             ("run", _) if event.source.kind == Family::Auth => Act::Become,
             ("run" | "play" | "task" | "ansible" | "user" | "group" | "password" | "account", _) => Act::Deed,
             ("ssh", "session" | "session.end" | "subsystem") | ("session", "logout") => Act::Deed,
-            ("polkit", "authorize") | ("cron", "edit" | "edit_end" | "replace" | "list" | "delete") => Act::Deed,
+            ("auth", "spoof_suspect")
+            | ("polkit", "authorize")
+            | ("cron", "edit" | "edit_end" | "replace" | "list" | "delete") => Act::Deed,
             ("ssh" | "polkit" | "cron" | "log" | "host" | "session" | "auth" | "system" | "keyring", _) => return None,
             // Of the journal, whatever is done in a session.
             _ if event.who.session.is_some() => Act::Deed,

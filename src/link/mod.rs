@@ -31,6 +31,9 @@ pub use layer::Bounds;
 /// Facts that wait before they are put in their places unasked.
 const WAITING_MAX: usize = 16_384;
 
+/// What Ansible did on a machine, told by another one.
+const TASK: &str = "ansible.task";
+
 /// Suspicions of one machine that are looked at again.
 const SUSPECTS_MAX: usize = 4_096;
 
@@ -100,7 +103,8 @@ impl Joiner {
             }
             return;
         }
-        let Some(name) = event.place.host.as_deref() else { return };
+        // Anybody may hand over a task for any machine: whoever did was not on that one.
+        let Some(name) = event.place.host.as_deref().filter(|_| event.what.action != TASK) else { return };
         if !self.hosts.contains_key(name) {
             if self.hosts.len() >= self.bounds.hosts {
                 self.refused += 1;
@@ -162,10 +166,23 @@ impl Joiner {
         for host in self.hosts.values_mut() {
             host.trim(most);
         }
-        if self.said.len() > 2 * facts + WAITING_MAX {
-            let kept: HashSet<EventId> = self.hosts.values().flat_map(Host::ids).collect();
-            self.said.retain(|id, _| kept.contains(id));
+        let most = 2 * facts + WAITING_MAX;
+        if self.said.len() > most || self.concluded.0.len() > most {
+            self.let_go();
         }
+    }
+
+    /// Forgets what was said of facts that are not kept. What is concluded of one and not yet said may stand
+    /// further on in the trail: it waits for that.
+    fn let_go(&mut self) {
+        let kept: HashSet<EventId> = self.hosts.values().flat_map(Host::ids).collect();
+        let Self { concluded, said, .. } = self;
+        concluded.0.retain(|_, concluded| {
+            let id = concluded.fact.at.id;
+            kept.contains(&id) || said.get(&id).is_none_or(|said| said.digest != digest_of(concluded))
+        });
+        let waiting: HashSet<EventId> = concluded.0.values().map(|concluded| concluded.fact.at.id).collect();
+        said.retain(|id, _| kept.contains(id) || waiting.contains(id));
     }
 
     fn news(&mut self, concluded: &Concluded) -> Option<Link> {

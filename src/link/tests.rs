@@ -5,9 +5,10 @@ mod scenes;
 
 use std::collections::BTreeMap;
 
-use super::{Bounds, Joiner};
+use super::{Bounds, Held, Joiner};
 use crate::event::link::Link;
 use crate::event::{Event, EventId, Family, Lineage, Outcome, Stamp, Trust};
+use crate::sources::run_record::{Sender, received};
 use crate::sources::secrets::Marks;
 use crate::sources::zone::Zone;
 use crate::sources::{self, Identity, Stream, Year};

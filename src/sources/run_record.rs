@@ -233,9 +233,11 @@ impl Sender {
             None => (event.who.name, event.who.id) = (itself.name, itself.id),
         }
         event.who.kind = Some(if event.who.id.as_deref() == Some("0") { "root" } else { "user" }.to_owned());
-        event.who.session = self.session.map(|session| session.to_string());
-        // A task's event stands on another machine.
-        if event.what.action != ansible::TASK {
+        // A task's event stands on another machine, of which the sender's session and terminal say nothing.
+        if event.what.action == ansible::TASK {
+            event.place.tty = None;
+        } else {
+            event.who.session = self.session.map(|session| session.to_string());
             event.place.host = Some(host.to_owned());
             event.place.pid = self.pid.or(event.place.pid);
             event.place.tty = self.tty.clone().or(event.place.tty.take());

@@ -98,6 +98,37 @@ fn scene() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+#[test]
+fn a_start_reads_a_long_trail_and_says_nothing_twice() {
+    let bounds = Bounds { facts: 1_000, ..Bounds::default() };
+    let line = |n: u32| {
+        let (hour, minute, second) = (9 + n / 3_600, n / 60 % 60, n % 60);
+        format!(
+            "Nov 20 {hour:02}:{minute:02}:{second:02} web-1 sudo: ana : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/{n}\n"
+        )
+    };
+    let login = "Nov 20 08:59:59 web-1 sshd[100]: Accepted password for ana from 203.0.113.7 port 50122 ssh2\n";
+    let log: String = std::iter::once(login.to_owned()).chain((0..45_000).map(line)).collect();
+    let (mut joiner, mut trail) = (Joiner::new(bounds), Vec::new());
+    for events in auth(&log).chunks(500) {
+        for event in events {
+            joiner.take(trail.len() as u64, event);
+            trail.push(event.clone());
+        }
+        for link in joiner.settle() {
+            joiner.take(trail.len() as u64, &link.to_event());
+            trail.push(link.to_event());
+        }
+    }
+    assert_eq!(trail.len(), 90_001);
+    let mut again = Joiner::new(bounds);
+    for (seq, event) in (0..).zip(&trail) {
+        again.take(seq, event);
+    }
+    assert!(again.concluded.0.len() < 40_000, "{}", again.concluded.0.len());
+    assert_eq!(again.settle().len(), 0);
+}
+
 proptest! {
     #[test]
     fn any_order_and_any_batches_end_the_same(

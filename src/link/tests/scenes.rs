@@ -183,3 +183,53 @@ fn a_flood_of_made_up_logins_pushes_out_nothing_that_is_vouched_for() {
         Some("ana@203.0.113.7 root")
     );
 }
+
+/// What a user handed over by the spool, where the kernel knows but the owner of the file.
+fn handed_over(family: Family, line: &str, host: &str) -> Event {
+    let sender = Sender { via: "spool", uid: 1009, name: Some("mallory".to_owned()), ..Sender::default() };
+    let mut event = received(line.as_bytes(), &sender, &Marks::default(), "intake", "web-1", observed());
+    assert_eq!(event.source.kind, family);
+    event.place.host = Some(host.to_owned());
+    event
+}
+
+#[test]
+fn what_a_record_says_of_terminals_processes_and_machines_ties_it_to_nobody() {
+    let run = r#"{"whodid":"exec","action":"run.start","time":"2026-11-20T09:05:00Z","run":"r1","user":"ana","pid":100,"tty":"pts/0","name":"x","command":"x"}"#;
+    let task = r#"{"whodid":"ansible","action":"ansible.task","time":"2026-11-20T09:05:00Z","run":"r1","user":"ana","tty":"pts/0","target":"web-1","name":"x","status":"ok"}"#;
+    let mut events = auth(ANA);
+    let honest = told(&events);
+    events.push(handed_over(Family::Exec, run, "web-1"));
+    events.push(handed_over(Family::Ansible, task, "web-1"));
+    assert_eq!(events.last().and_then(|task| task.place.tty.as_deref()), None);
+    assert_eq!(told(&events), honest);
+    // Nor do tasks of machines that nobody has take the places of others.
+    let mut joiner = Joiner::new(Bounds { hosts: 2, ..Bounds::default() });
+    for n in 0..9 {
+        joiner.take(n, &handed_over(Family::Ansible, task, &format!("host-{n}")));
+    }
+    assert_eq!(joiner.held(), Held::default());
+}
+
+#[test]
+fn who_forges_is_known_by_the_session_and_what_was_forged_is_no_evidence() {
+    let forged = "\
+Nov 20 09:01:00 web-1 sshd[200]: Accepted password for ben from 198.51.100.66 port 1 ssh2
+Nov 20 09:01:01 web-1 sshd[201]: Starting session: shell on pts/0 for ben from 198.51.100.66 port 1 id 0
+";
+    let mut events = journal(ANA, &[(100, "7")]);
+    let honest = told(&events);
+    for mut event in auth(forged) {
+        event.tag("spoof_suspect");
+        events.push(event);
+    }
+    assert_eq!(told(&events), honest);
+    let mut spoof = auth("Nov 20 09:02:00 web-1 logger[202]: x\n").remove(0);
+    spoof.what.action = "auth.spoof_suspect".to_owned();
+    spoof.trust = Trust::Journal;
+    spoof.who.session = Some("7".to_owned());
+    assert_eq!(
+        told(&[events, vec![spoof]].concat()).last().map(String::as_str),
+        Some("auth.spoof_suspect: ana@203.0.113.7 (session, High)")
+    );
+}

@@ -40,9 +40,13 @@ enum Of {
     /// The name is the user's own: whoever takes a role chooses the name of the session.
     CloudUser,
     Machine,
+    /// A task of Ansible is on another machine than whoever had it done.
+    MachineThere,
 }
 
 const NAME: &str = "who.name";
+
+const TASK: &str = "ansible.task";
 
 const STEPS: [Step; 9] = [
     step(Of::Any, What::Field("who.key"), &[Identity::Key]),
@@ -52,23 +56,23 @@ const STEPS: [Step; 9] = [
     step(Of::CloudUser, What::Field(NAME), &[Identity::Aws]),
     step(Of::Cloud, What::Field("who.session"), &[Identity::Email]),
     step(Of::Cloud, What::Field(NAME), &[Identity::Email]),
-    yielding(What::AccountThere, &[Identity::Unix]),
-    yielding(What::Field(NAME), &[Identity::Unix, Identity::Email]),
+    yielding(Of::MachineThere, What::AccountThere, &[Identity::Unix]),
+    yielding(Of::Machine, What::Field(NAME), &[Identity::Unix, Identity::Email]),
 ];
 
 const fn step(of: Of, what: What, known: &'static [Identity]) -> Step {
     Step { of, what, known, yields: false }
 }
 
-const fn yielding(what: What, known: &'static [Identity]) -> Step {
-    Step { of: Of::Machine, what, known, yields: true }
+const fn yielding(of: Of, what: What, known: &'static [Identity]) -> Step {
+    Step { of, what, known, yields: true }
 }
 
 /// Records of somebody who may not be who they say: attempts to log in, which anybody can make under any
 /// name. Whoever sudo, su or polkit refuses is logged in, and a call to AWS is signed but for those that
 /// are logins themselves. Before a login ends well or not, sshd writes what was typed.
 pub(super) const TYPED: &str = "(what.action:ssh.* AND NOT outcome:success AND NOT what.action:(ssh.session.start OR \
-     ssh.session.end OR ssh.subsystem)) OR (what.action:auth.* AND NOT outcome:success) OR source.kind:btmp OR \
+     ssh.session.end OR ssh.subsystem)) OR (what.action:auth.* AND NOT outcome:success) OR tags:spoof_suspect OR source.kind:btmp OR \
      (outcome:failure AND what.category:authentication AND NOT what.action:(su.session OR polkit.authorize) AND NOT \
      (source.kind:cloudtrail AND NOT what.provider:signin.amazonaws.com AND NOT what.action:AssumeRoleWith*))";
 
@@ -88,6 +92,7 @@ pub(super) fn persons(people: &People, event: &Event, link: Option<&Facts>) -> V
         Of::Cloud => is_cloud,
         Of::CloudUser => is_cloud && is_user,
         Of::Machine => !is_cloud,
+        Of::MachineThere => !is_cloud && event.what.action != TASK,
     };
     // Most events name nobody.
     let may_be = event.who.name.is_some() || !people.persons.is_empty();
@@ -198,6 +203,7 @@ impl Of {
             Self::Cloud => cloud(),
             Self::CloudUser => Ast::And(vec![cloud(), is("who.kind", USER.to_owned())]),
             Self::Machine => Ast::Not(Box::new(cloud())),
+            Self::MachineThere => Ast::Not(Box::new(either(vec![cloud(), is("what.action", TASK.to_owned())]))),
         }
     }
 }

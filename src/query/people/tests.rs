@@ -127,6 +127,18 @@ fn a_name_that_was_only_typed_is_nobody() {
 }
 
 #[test]
+fn what_journald_denies_and_what_was_done_on_another_machine_names_nobody_there() {
+    let mut forged = auth("sudo.command", "ana");
+    forged.tag("spoof_suspect");
+    check(&forged, None, &[]);
+    // Whoever hands a task over chooses its machine; the account is one of theirs.
+    let mut task = event(Family::Ansible, "ansible.task", "deploy");
+    check(&task, None, &["Ben Example"]);
+    task.what.action = "run.start".to_owned();
+    check(&task, None, &["Ana Example"]);
+}
+
+#[test]
 fn cloud_identities_are_told_apart_from_accounts_of_machines() {
     let mut call = event(Family::Cloudtrail, "AssumeRole", "ana");
     call.raw = Some(r#"{"userIdentity":{"arn":"arn:aws:iam::111122223333:user/ana"}}"#.to_owned());
