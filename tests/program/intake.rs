@@ -93,6 +93,7 @@ fn only_plain_files_are_taken_from_the_spool() {
     place.write("data/spool/garbage", b"no record\xff\n\n");
     place.write("data/spool/empty", b"");
     place.write("data/spool/long", &vec![b'x'; 5 << 20]);
+    place.write("data/spool/many", &b"a\n".repeat(1 << 20));
     place.write("data/spool/.unfinished", record(3).as_bytes());
     place.write("data/spool/folder/file", record(4).as_bytes());
     place.write("precious", b"what nobody may see");
@@ -108,6 +109,6 @@ fn only_plain_files_are_taken_from_the_spool() {
     assert_eq!(place.search("exec.name:flood").len(), 2);
     assert_eq!(place.search("source.kind:exec AND what.action:unparsed").len(), 1);
     let refused = place.search("what.action:source.damaged AND what.object:intake");
-    assert!(refused[0].reason.as_deref().is_some_and(|reason| reason.starts_with("held 4 entries")), "{refused:#?}");
+    assert!(refused[0].reason.as_deref().is_some_and(|reason| reason.starts_with("held 5 entries")), "{refused:#?}");
     place.verify();
 }

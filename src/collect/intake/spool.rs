@@ -23,10 +23,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch as signal};
 use tokio::time::Instant;
 
+use super::RECORDS_TOGETHER;
 use super::peer::Names;
 use crate::collect::notice::Notice;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::setting::Setting;
+use crate::event::Event;
 use crate::sources::run_record::{RECORD_BYTES_MAX, Sender};
 
 pub(super) struct Spool<'a> {
@@ -49,6 +51,9 @@ const MODE: u32 = 0o1733;
 
 /// A file longer than this holds no run.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Ours have five hundred at most. An event takes far more than its record, so length alone bounds nothing.
+const FILE_RECORDS_MAX: usize = 10_000;
 
 /// What one round takes: of all, and of each user, so that nobody's wait for another's.
 const ROUND_FILES: usize = 1_000;
@@ -130,7 +135,7 @@ impl<'a> Spool<'a> {
             return Ok(refused.len());
         }
         let now = outlet.clock.now();
-        let mut events = Vec::new();
+        let (mut events, mut waiting, mut count) = (Vec::new(), Vec::new(), 0);
         for file in &found {
             let sender = Sender {
                 via: "spool",
@@ -139,21 +144,30 @@ impl<'a> Spool<'a> {
                 name: self.names.of(file.uid),
                 ..Sender::default()
             };
-            let lines = file.bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
             // What is longer is no record; it is kept in pieces.
-            let pieces = lines.flat_map(|line| line.chunks(RECORD_BYTES_MAX));
-            events.extend(pieces.map(|piece| self.setting.received(piece, &sender, now)));
-        }
-        let (bytes, count) = (found.iter().map(|file| file.bytes.len() as u64).sum(), events.len() as u64);
-        outlet.progress.read_bytes(bytes);
-        let (done, is_done) = oneshot::channel();
-        outlet.hand_over(events, vec![done])?;
-        let is_durable = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                is_done = is_done => is_done.is_ok(),
-                _ = shutdown.wait_for(|stop| *stop) => false,
+            for piece in records(&file.bytes).flat_map(|line| line.chunks(RECORD_BYTES_MAX)) {
+                events.push(self.setting.received(piece, &sender, now));
+                count += 1;
+                if events.len() >= RECORDS_TOGETHER {
+                    hand_over(std::mem::take(&mut events), &mut waiting, outlet)?;
+                }
             }
+        }
+        hand_over(events, &mut waiting, outlet)?;
+        let bytes = found.iter().map(|file| file.bytes.len() as u64).sum();
+        outlet.progress.read_bytes(bytes);
+        let is_durable = runtime.block_on(async {
+            for is_done in waiting {
+                let is_done = tokio::select! {
+                    biased;
+                    is_done = is_done => is_done.is_ok(),
+                    _ = shutdown.wait_for(|stop| *stop) => false,
+                };
+                if !is_done {
+                    return false;
+                }
+            }
+            true
         });
         if !is_durable {
             // It is there next time.
@@ -186,12 +200,19 @@ impl<'a> Spool<'a> {
                         continue;
                     }
                     match read(folder, &name) {
+                        Ok(Some(file)) if records(&file.bytes).nth(FILE_RECORDS_MAX).is_some() => {
+                            refused.push((name, file.uid, "holds too many records"));
+                        }
                         Ok(Some(file)) => {
                             bytes += file.bytes.len() as u64;
                             found.push(file);
                         }
                         Ok(None) => {}
-                        Err(_) => refused.push((name, stat.st_uid, "cannot be read")),
+                        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                            refused.push((name, stat.st_uid, "cannot be read"));
+                        }
+                        // Descriptors or the disk are the trouble: it is there next time.
+                        Err(_) => {}
                     }
                 }
             }
@@ -243,6 +264,16 @@ impl Refused {
             self.count += 1;
         }
     }
+}
+
+fn records(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+}
+
+fn hand_over(events: Vec<Event>, waiting: &mut Vec<oneshot::Receiver<()>>, outlet: &mut Outlet) -> Result<(), Closed> {
+    let (done, is_done) = oneshot::channel();
+    waiting.push(is_done);
+    outlet.hand_over(events, vec![done])
 }
 
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {
