@@ -5,7 +5,9 @@
 //! family is a claim: each has a rule of which executables may make it, and as whom.
 //!
 //! Not seen: somebody who is root, and a user who, where the system lets users make name spaces of their
-//! own, mounts another executable over sudo's path. `_UID` and `loginuid` are true even then.
+//! own, mounts another executable over sudo's path or is privileged there. `_UID` and `loginuid` are true even then.
+
+use std::ops::RangeInclusive;
 
 use super::record::Record;
 
@@ -37,7 +39,8 @@ enum As {
     RootOrLess,
     /// An account of the system.
     System,
-    /// It is setuid: `_UID` is who called it.
+    /// It is setuid: `_UID` is who called it. Without the privileges that this gives it, it is no more than its
+    /// user's: who gives them up (`setpriv --no-new-privs`) may put a library or a debugger into it.
     Anyone,
 }
 
@@ -133,8 +136,12 @@ const SYSTEM_FOLDERS: &[&str] = &[
 /// The kernel cuts the name of a process.
 const COMM_BYTES_MAX: usize = 15;
 
-/// The first number of a user that is a person's; what is above the last is made up for services.
-const PEOPLE: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+/// Accounts of people.
+const PEOPLE: RangeInclusive<u64> = 1_000..=60_000;
+
+/// Accounts of the system, and those that systemd makes up for services. Others are people of a directory, or
+/// belong to somebody's containers.
+const SYSTEM: [RangeInclusive<u64>; 2] = [0..=999, 61_184..=65_519];
 
 /// Judges a record by the name it gives itself and what its text says. `is_grave`: the event is one that
 /// only the program's trusted part tells, such as a login.
@@ -186,6 +193,11 @@ fn uid(record: &Record<'_>) -> Option<u64> {
     record.trusted("_UID")?.parse().ok()
 }
 
+/// Whether the kernel gave the process privileges that its user has not.
+fn is_privileged(record: &Record<'_>) -> bool {
+    record.trusted("_CAP_EFFECTIVE").is_some_and(|set| set.bytes().any(|digit| digit != b'0'))
+}
+
 /// The name of an executable in a folder of the system. One that was replaced by an update still runs.
 fn system_executable(path: &str) -> Option<&str> {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
@@ -218,8 +230,9 @@ impl Rule {
         };
         match (self.as_, uid) {
             (_, None) => Verdict::Silent,
-            (As::Root | As::RootOrLess, Some(0)) | (As::Anyone, Some(_)) if is_told => Verdict::Agrees,
-            (As::System, Some(uid)) if is_told && !PEOPLE.contains(&uid) => Verdict::Agrees,
+            (As::Root | As::RootOrLess | As::Anyone, Some(0)) if is_told => Verdict::Agrees,
+            (As::Anyone, Some(_)) if is_told && is_privileged(record) => Verdict::Agrees,
+            (As::System, Some(uid)) if is_told && SYSTEM.iter().any(|range| range.contains(&uid)) => Verdict::Agrees,
             (As::RootOrLess, Some(uid)) if is_grave && uid != 0 => denies(format!("a process of user {uid} sent it")),
             (As::Root, Some(uid)) if uid != 0 => denies(format!("a process of user {uid} sent it")),
             (As::System, Some(uid)) if PEOPLE.contains(&uid) => denies(format!("a process of user {uid} sent it")),
@@ -246,9 +259,9 @@ mod tests {
     const AGREES: &str = "agrees";
     const SILENT: &str = "silent";
 
-    /// The fields of a sender, as `EXE UID COMM TRANSPORT`, `-` for none.
+    /// The fields of a sender, as `EXE UID COMM TRANSPORT CAP_EFFECTIVE`, `-` for none.
     fn check(sender: &str, program: &str, text: &str, is_grave: bool, expect: &str) {
-        let names = ["_EXE", "_UID", "_COMM", "_TRANSPORT"];
+        let names = ["_EXE", "_UID", "_COMM", "_TRANSPORT", "_CAP_EFFECTIVE"];
         let fields = names.iter().zip(sender.split(' ')).filter(|(_, value)| *value != "-");
         let fields: serde_json::Map<_, _> = fields.map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let line = serde_json::Value::Object(fields).to_string();
@@ -269,8 +282,8 @@ mod tests {
         check("/usr/bin/logger 0 logger syslog", "sshd", "", true, "not sshd: /usr/bin/logger sent it");
         check("/home/m/sshd 1000 sshd syslog", "sshd", "", true, "not sshd: /home/m/sshd sent it");
         check("/usr/../home/m/sudo 1000 sudo syslog", "sudo", "", true, "not sudo: /usr/../home/m/sudo sent it");
-        check("/usr/bin/sudo 1000 sudo syslog", "sudo", "", true, AGREES);
-        check("/nix/store/abc-sudo/bin/.sudo-wrapped 1000 sudo syslog", "sudo", "", true, AGREES);
+        check("/usr/bin/sudo 1000 sudo syslog 1ffffffffff", "sudo", "", true, AGREES);
+        check("/nix/store/abc-sudo/bin/.sudo-wrapped 1000 sudo syslog 1ffffffffff", "sudo", "", true, AGREES);
         check("/usr/lib/polkit-1/polkitd 996 polkitd syslog", "polkitd(authority=local)", "", true, AGREES);
         check(
             "/usr/lib/polkit-1/polkitd 1000 polkitd syslog",
@@ -282,9 +295,27 @@ mod tests {
         check("/usr/libexec/gdm-session-worker 0 gdm-session-wor syslog", "gdm-password]", "", true, AGREES);
         check("/usr/bin/perl 0 adduser syslog", "adduser", "", true, AGREES);
         check("/usr/bin/perl 1000 perl syslog", "adduser", "", true, "not adduser: a process of user 1000 sent it");
-        check("/usr/lib/openssh/sshd-session 1000 sshd-session syslog", "internal-sftp", "", false, AGREES);
+        check("/usr/lib/openssh/sshd-session 1000 sshd-session syslog", "internal-sftp", "", false, SILENT);
         check("- - - kernel", "sshd", "", true, "not sshd: it came by way of kernel");
         check("- - - kernel", "systemd-logind", "", true, AGREES);
+    }
+
+    #[test]
+    fn a_program_without_its_privileges_is_its_users() {
+        // `LD_PRELOAD=… setpriv --no-new-privs /usr/bin/su`, busybox's logger, the first words of a user's unit.
+        for sender in [
+            "/usr/bin/su 1000 su syslog 0",
+            "/usr/bin/su 1000 su syslog 0000000000000000",
+            "/usr/bin/su 1000 su syslog",
+            "/usr/bin/busybox 1000 busybox syslog 0",
+        ] {
+            check(sender, "su", "pam_unix(su:session): session opened for user root by ben(uid=1001)", true, SILENT);
+        }
+        let login = "pam_unix(login:session): session opened for user ben(uid=1001) by (uid=0)";
+        for program in ["systemd", "run0"] {
+            check("/usr/lib/systemd/systemd-executor 1000 (echo) stdout 0", program, login, true, SILENT);
+        }
+        check("/usr/lib/polkit-1/polkitd 100999 polkitd syslog", "polkitd", "", true, SILENT);
     }
 
     #[test]
