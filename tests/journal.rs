@@ -48,8 +48,6 @@ fn said<'a>(identifier: &str, exe: &str, uid: u32, message: impl AsRef<[u8]>) ->
         ("_EXE", text(exe)),
         ("_COMM", text(comm)),
         ("_UID", uid.to_string().into_bytes()),
-        // As if every other user's program were setuid.
-        ("_CAP_EFFECTIVE", text("1ffffffffff")),
         ("_PID", text("812")),
         ("MESSAGE", message.as_ref().to_vec()),
     ]

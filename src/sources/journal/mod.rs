@@ -28,6 +28,7 @@ use self::trust::Verdict;
 use super::ids::Ids;
 use super::lines::{Line, Lines, Part};
 use super::plain::UNPARSED;
+use super::secrets::{Marks, Redacted};
 use super::syslog::{self, Message};
 use super::{Decoder, Stream};
 use crate::event::{Event, EventId, Family, Outcome, Stamp, Trust, tag};
@@ -137,7 +138,7 @@ impl Reader {
     fn events(&mut self, record: &Record<'_>, line: Line<'_>, observed: Stamp, out: &mut Vec<Event>) -> Verdict {
         let said = Said::of(record);
         let marks = &self.stream.marks;
-        let clean = without_secrets(record, said.message(), |value| Some(marks.redact(value)?.plain));
+        let clean = without_secrets(record, said.message(), marks, |redacted| redacted.plain);
         let key = clean.as_ref().unwrap_or(record);
         let id = |ordinal| {
             let Address { boot, monotonic, realtime } = Address::of(key)?;
@@ -159,7 +160,7 @@ impl Reader {
             Some(plain) => {
                 syslog::without_secrets(&mut event, marks);
                 event.tag(tag::REDACTED);
-                let marked = without_secrets(record, said.message(), |value| Some(marks.redact(value)?.marked));
+                let marked = without_secrets(record, said.message(), marks, |redacted| redacted.marked);
                 event.keep_raw(marked.as_ref().unwrap_or(plain).to_line().as_bytes());
             }
             None => event.keep_raw(line.bytes),
@@ -298,18 +299,21 @@ fn when(record: &Record<'_>, observed: Stamp) -> Stamp {
 fn without_secrets<'a>(
     record: &Record<'a>,
     message: Message<'_>,
-    redact: impl Fn(&[u8]) -> Option<Vec<u8>>,
+    marks: &Marks,
+    of: impl Fn(Redacted) -> Vec<u8>,
 ) -> Option<Record<'a>> {
     let may_quote = message.has_command();
     let mut clean = record.clone();
     let is_replaced = clean.replace(|name, value| {
-        let is_searched = match name {
+        let redacted = match name {
             // What strangers type is no command; looked at as one, it could hide the words around it.
-            "MESSAGE" | "SYSLOG_RAW" => may_quote,
-            "_CMDLINE" => true,
-            _ => !name.starts_with('_') && !name.starts_with("SYSLOG_") && !PLAIN_FIELDS.contains(&name),
+            "MESSAGE" | "SYSLOG_RAW" if may_quote => marks.redact(value),
+            "MESSAGE" | "SYSLOG_RAW" => None,
+            "_CMDLINE" | "COREDUMP_CMDLINE" => marks.redact_command(value),
+            _ if name.starts_with('_') || name.starts_with("SYSLOG_") || PLAIN_FIELDS.contains(&name) => None,
+            _ => marks.redact(value),
         };
-        if is_searched { redact(value) } else { None }
+        redacted.map(&of)
     });
     is_replaced.then_some(clean)
 }

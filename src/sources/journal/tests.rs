@@ -129,6 +129,18 @@ fn sessions_units_and_cores_are_read_from_their_fields() {
 }
 
 #[test]
+fn a_command_line_holds_no_secret_though_nothing_says_that_it_is_one() {
+    for command in ["vault login hunter2", "aws configure set aws_secret_access_key hunter2", "xfreerdp /p:hunter2"] {
+        let event = one(json!({
+            "SYSLOG_IDENTIFIER": "sudo", "_EXE": "/usr/bin/sudo", "_COMM": "sudo", "_CMDLINE": format!("sudo {command}"),
+            "MESSAGE": format!("ana : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/{command}"),
+        }));
+        let text = serde_json::to_string(&event).expect("an event");
+        assert!(!text.contains("hunter2") && text.contains(tag::REDACTED), "{text}");
+    }
+}
+
+#[test]
 fn losses_are_counted_if_journald_says_so() {
     let lost = |fields: Json| {
         let line = record(fields);

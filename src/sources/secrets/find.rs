@@ -36,6 +36,8 @@ enum Next {
     AccessKey,
     /// A script: its words are separated by escaped spaces.
     Script,
+    /// A literal of SQL.
+    Quoted,
 }
 
 /// The program whose arguments these are, where its options matter.
@@ -121,7 +123,8 @@ impl<'a> Secrets<'a> {
             }
             Next::AccessKey if tokens::is_secret_access_key(trim_quotes(word)) => return self.value(place, 0),
             Next::Script => self.in_script = true,
-            Next::Anything | Next::Secret | Next::Credential | Next::AccessKey => {}
+            Next::Quoted if quotes(word) > 0 => return self.value(place, 0),
+            Next::Anything | Next::Secret | Next::Credential | Next::AccessKey | Next::Quoted => {}
         }
         if place.start < self.fed_to {
             return self.fed(word, place);
@@ -178,8 +181,13 @@ impl<'a> Secrets<'a> {
             [b'/', b'p', b':', _, ..] => Some("/p:".len()),
             b"<<<" if self.follows_a_reader(place) => self.expect(Next::User(b':')),
             b"Bearer" | b"bearer" => self.expect(Next::Secret),
-            _ if ["aws_secret_access_key", "aws_session_token"].iter().any(|name| is_text(bare, name)) => {
+            _ if NAMES.iter().any(|name| is_text(bare, name)) || bare.ends_with(b":_authToken") => {
                 self.expect(Next::Secret)
+            }
+            _ if is_text(bare, "password") && self.is_sql(place) => self.expect(Next::Quoted),
+            _ if is_text(bare, "by") && self.follows(place, b"identified") => self.expect(Next::Quoted),
+            _ if word.get(..b"password(".len()).is_some_and(|start| is_text(start, "password(")) => {
+                return Some(b"password(".len());
             }
             _ => self.argument(bare),
         };
@@ -242,7 +250,9 @@ impl<'a> Secrets<'a> {
         match &mut self.program {
             Program::Habit { habit, commanded, arguments } => {
                 if !*commanded {
-                    *commanded = habit.command.is_some_and(|command| command.as_bytes() == word);
+                    if let Some(other) = programs::with_command(habit, word) {
+                        (*habit, *commanded) = (other, true);
+                    }
                     return None;
                 }
                 if habit.words.iter().any(|name| name.as_bytes() == word) {
@@ -283,6 +293,13 @@ impl<'a> Secrets<'a> {
             return true;
         }
         let before = self.program;
+        // A network may be called as a program is: `wpa_passphrase net …`.
+        if let Program::Habit { habit, commanded: true, arguments } = before
+            && arguments < habit.argument
+            && !self.begins_a_command(place)
+        {
+            return false;
+        }
         self.program = match name {
             b"htpasswd" => Program::Htpasswd { is_batch: false, arguments: 0, last: 3 },
             _ if programs::is_oracle(name) => Program::Oracle,
@@ -342,6 +359,21 @@ impl<'a> Secrets<'a> {
         let before = self.record.get(..place.start).unwrap_or_default();
         let words = before.rsplit(|byte| is_space(*byte)).filter(|word| !word.is_empty());
         words.take(4).any(|word| programs::reads_a_password(last_part(trim_quotes(word))))
+    }
+
+    /// Whether what stands before is a statement about a user.
+    fn is_sql(&self, place: &Range<usize>) -> bool {
+        let before = self.record.get(..place.start).unwrap_or_default();
+        let mut words = before.rsplit(|byte| is_space(*byte)).map(trim_quotes).filter(|word| !word.is_empty()).take(6);
+        let has_its_own = matches!(self.program, Program::Habit { habit, .. } if !habit.words.is_empty());
+        !has_its_own && words.any(|word| is_text(word, "user") || is_text(word, "role"))
+    }
+
+    fn follows(&self, place: &Range<usize>, word: &[u8]) -> bool {
+        let before = self.record.get(..place.start).unwrap_or_default();
+        // `IDENTIFIED WITH caching_sha2_password BY '…'`
+        let words = before.rsplit(|byte| is_space(*byte)).map(trim_quotes).filter(|word| !word.is_empty());
+        words.take(3).any(|before| before.eq_ignore_ascii_case(word))
     }
 
     fn is_after_escape(&self, start: usize) -> bool {
@@ -428,6 +460,9 @@ impl Iterator for Secrets<'_> {
     }
 }
 
+/// Names after which a secret is the next word.
+const NAMES: [&str; 3] = ["aws_secret_access_key", "aws_session_token", "secret_access_key"];
+
 /// The shortest token that is known by its beginning.
 const TOKEN_BYTES_MIN: usize = 12;
 
@@ -499,11 +534,13 @@ fn assigned(word: &[u8]) -> Option<usize> {
         let start = name.iter().rposition(|byte| !is_name(*byte)).map_or(0, |at| at + 1);
         let after = at + 1;
         // The start of an address.
+        let in_query = start > 0 && matches!(word.get(start - 1), Some(b'?' | b'&'));
         let is_address = is_json && word.get(after..).is_some_and(|rest| rest.starts_with(b"//"));
         let name = name.get(start..)?;
         // Of credentials there is often a file.
         let is_file = word.get(after) == Some(&b'/') && name.to_ascii_lowercase().ends_with(b"credentials");
-        (!is_address && !is_file && names::is_secret(name)).then_some(after)
+        let is_signature = in_query && name == b"sig";
+        (!is_address && !is_file && (is_signature || names::is_secret(name))).then_some(after)
     })
 }
 

@@ -17,6 +17,27 @@ const CARRIERS: &[&str] = &[
 const SECRETS: [&str; 3] = ["my hunter2 here", "my\\ hunter2\\ here", "hunter2"];
 
 const FORMS: &[&str] = &[
+    // Statements, and what a program takes as a word.
+    "/usr/bin/psql -c ALTER USER app PASSWORD 'hunter2'",
+    "/usr/bin/psql -c \"ALTER ROLE app WITH PASSWORD 'hunter2';\"",
+    "/usr/bin/mysql -e CREATE USER x IDENTIFIED BY 'hunter2'",
+    "/usr/bin/mysql -e CREATE USER x IDENTIFIED WITH caching_sha2_password BY 'hunter2'",
+    "/usr/bin/mysql -e SET PASSWORD FOR x = PASSWORD('hunter2')",
+    "/usr/bin/mysqladmin -u root password hunter2",
+    "/usr/bin/redis-cli AUTH hunter2",
+    "/usr/bin/redis-cli CONFIG SET requirepass hunter2",
+    "/usr/bin/rclone config create r s3 secret_access_key hunter2",
+    "/usr/bin/openssl passwd -6 hunter2",
+    "/usr/bin/ssh-keygen -p -P hunter2 -N hunter2 -f k",
+    "/usr/bin/curl https://h/x?sv=1&sig=hunter2",
+    "/usr/bin/http -a ana:hunter2 GET https://h",
+    "/usr/bin/npm config set //registry.npmjs.org/:_authToken hunter2",
+    "/usr/bin/twine upload -u a -p hunter2 dist/x",
+    "/usr/bin/wpa_passphrase net hunter2",
+    "/usr/bin/mosquitto_pub -u a -P hunter2 -t x",
+    "/usr/bin/rabbitmqctl add_user ana hunter2",
+    "/usr/bin/rabbitmqctl change_password ana hunter2",
+    "/usr/sbin/pppd user x password hunter2",
     // Names.
     "/usr/bin/x --password=hunter2",
     "/usr/bin/x --password hunter2",

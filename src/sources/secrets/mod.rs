@@ -67,6 +67,11 @@ impl Marks {
         if may_hold_secrets(record) { self.replace(record) } else { None }
     }
 
+    /// The same for what is a command, and nothing else: it has no sign around it that it is one.
+    pub fn redact_command(&self, command: &[u8]) -> Option<Redacted> {
+        self.replace(command)
+    }
+
     /// The same for a field of an event whose record held a secret. A field may begin where only the rest of the
     /// record would show that it is worth a look.
     pub fn redact_text(&self, text: &mut String) {
@@ -164,6 +169,8 @@ mod tests {
         check("CMD (aws configure set aws_secret_access_key abc)", "CMD (aws configure set aws_secret_access_key §)");
         check("(root) CMD (x --token=abc)", "(root) CMD (x --token=§)");
         check("MYSQL_PWD=a x", "MYSQL_PWD=§ x");
+        check("curl https://api.telegram.org/bot123456:abcdefgh/getMe -v", "curl https://api.telegram.org/bot§ -v");
+        check("grep -rn password 'etc' BY 'x' user password file", "grep -rn password 'etc' BY 'x' user password file");
         check("sh -c x\\ --password=a\\ b", "sh -c x\\ --password=§\\ b");
     }
 

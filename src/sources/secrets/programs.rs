@@ -39,14 +39,12 @@ static HABITS: &[Habit] = &[
         programs: &[
             "mysql",
             "mysqldump",
-            "mysqladmin",
             "mysqlimport",
             "mysqlcheck",
             "mysqlshow",
             "mysqlslap",
             "mariadb",
             "mariadb-dump",
-            "mariadb-admin",
             "mariadb-check",
             "mariadb-import",
             "xtrabackup",
@@ -54,10 +52,23 @@ static HABITS: &[Habit] = &[
         attached: &["p"],
         ..NONE
     },
+    Habit { programs: &["mysqladmin", "mariadb-admin"], attached: &["p"], words: &["password"], ..NONE },
     Habit { programs: &["sshpass"], attached: &["p"], next: &["p"], runs_another: true, ..NONE },
     Habit { programs: &["useradd", "usermod"], next: &["p"], ..NONE },
     Habit { programs: &["curl"], user: &["u", "-user", "U", "-proxy-user"], ..NONE },
-    Habit { programs: &["redis-cli"], next: &["a"], ..NONE },
+    Habit {
+        programs: &["redis-cli"],
+        next: &["a"],
+        words: &["AUTH", "auth", "requirepass", "REQUIREPASS", "masterauth"],
+        ..NONE
+    },
+    Habit { programs: &["ssh-keygen"], attached: &["N", "P"], next: &["N", "P"], ..NONE },
+    Habit { programs: &["pppd"], words: &["password"], ..NONE },
+    Habit { programs: &["rabbitmqctl"], command: Some("add_user"), argument: 2, ..NONE },
+    Habit { programs: &["rabbitmqctl"], command: Some("change_password"), argument: 2, ..NONE },
+    Habit { programs: &["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"], next: &["P"], ..NONE },
+    Habit { programs: &["twine"], command: Some("upload"), next: &["p"], ..NONE },
+    Habit { programs: &["http", "https", "xh"], user: &["a", "-auth"], ..NONE },
     Habit {
         programs: &["mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"],
         attached: &["p"],
@@ -88,7 +99,7 @@ static HABITS: &[Habit] = &[
     Habit { programs: &["zip", "unzip", "zipcloak"], attached: &["P"], next: &["P"], ..NONE },
     Habit { programs: &["7z", "7za", "7zr", "7zz", "rar", "unrar"], attached: &["p", "hp"], ..NONE },
     Habit {
-        programs: &["sqlcmd", "bcp", "isql", "tsql", "osql", "ipmitool", "vncpasswd"],
+        programs: &["sqlcmd", "bcp", "isql", "tsql", "osql", "mssql-cli", "ipmitool", "vncpasswd"],
         attached: &["P"],
         next: &["P"],
         ..NONE
@@ -99,7 +110,7 @@ static HABITS: &[Habit] = &[
         next: &["c", "A", "X"],
         ..NONE
     },
-    Habit { programs: &["openssl"], next: &["k", "K"], ..NONE },
+    Habit { programs: &["openssl"], next: &["k", "K", "1", "5", "6", "apr1"], ..NONE },
     Habit { programs: &["pkcs11-tool", "pkcs15-tool"], next: &["-pin", "-so-pin", "-new-pin"], ..NONE },
     Habit { programs: &["rdesktop", "ncftp", "ncftpget", "ncftpput"], next: &["p"], ..NONE },
     Habit { programs: &["wpa_passphrase"], argument: 2, ..NONE },
@@ -118,6 +129,7 @@ const READERS: &[&str] = &[
     "chpasswd",
     "chgpasswd",
     "passwd",
+    "pass",
     "sudo",
     "su",
     "kinit",
@@ -141,6 +153,14 @@ const READERS: &[&str] = &[
 /// The habit of a program, by the last part of its path.
 pub(super) fn habit(name: &[u8]) -> Option<&'static Habit> {
     HABITS.iter().find(|habit| habit.programs.iter().any(|program| program.as_bytes() == name))
+}
+
+/// Of a program that does many things, the habit for this one.
+pub(super) fn with_command(habit: &Habit, word: &[u8]) -> Option<&'static Habit> {
+    let is_it = |other: &&Habit| {
+        other.programs == habit.programs && other.command.is_some_and(|command| command.as_bytes() == word)
+    };
+    HABITS.iter().find(is_it)
 }
 
 pub(super) fn is_oracle(name: &[u8]) -> bool {

@@ -88,10 +88,10 @@ fn hash(rest: &[u8]) -> Option<usize> {
 
 /// An address that lets whoever has it write: the path is the secret.
 fn webhook(word: &[u8]) -> Option<Range<usize>> {
-    const PLACES: [&[u8]; 2] = [b"hooks.slack.com/services/", b"discord.com/api/webhooks/"];
+    const PLACES: [&[u8]; 3] = [b"hooks.slack.com/services/", b"discord.com/api/webhooks/", b"api.telegram.org/bot"];
     PLACES.iter().find_map(|place| {
         let start = memchr::memmem::find(word, place)? + place.len();
-        let length = word.get(start..)?.iter().take_while(|byte| is_name(**byte) || **byte == b'/').count();
+        let length = word.get(start..)?.iter().take_while(|byte| is_name(**byte) || b"/:".contains(byte)).count();
         (length > 8).then_some(start..start + length)
     })
 }
