@@ -19,6 +19,7 @@ fn records_become_the_events_of_their_programs_once() {
     records
         .extend(export(4, &said("sshd", "/usr/sbin/sshd", 0, b"Invalid user \xff\x01 from 198.51.100.77 port 40112")));
     let mut twice = said("su", "/usr/bin/su", 1000, "(to root) ana on pts/0");
+    twice.extend([("_CAP_EFFECTIVE", b"1ffffffffff".to_vec())]);
     twice.extend([("TWICE", b"one".to_vec()), ("TWICE", b"two".to_vec())]);
     records.extend(export(5, &twice));
     let mut large = login(6);
