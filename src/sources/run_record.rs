@@ -18,6 +18,7 @@
 //! the kernel's own word on who wrote it. That decides `who`, and is told under `detail.whodid`, where no
 //! record can write.
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value as Json};
 
 use super::by_line::{ByLine, Tell};
@@ -33,6 +34,9 @@ pub type Records = ByLine<Reader>;
 
 /// Longer ones are taken in as `unparsed` pieces from files, and refused elsewhere. Ours are a tenth of it.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// What lay in the spool for longer is filed under the day on which it was found.
+const WAIT_DAYS_MAX: i64 = 31;
 
 /// Runs within runs.
 const RUNS_MAX: usize = 8;
@@ -97,6 +101,10 @@ pub fn received(bytes: &[u8], sender: &Sender, marks: &Marks, source: &str, host
         next: None,
     };
     let mut event = record.event(id, source, host, observed);
+    // Each day of `when` is a part of the index: whoever may name any day could fill the machine with them.
+    if event.when < observed.plus(TimeDelta::days(-WAIT_DAYS_MAX)) {
+        event.tag(tag::WHEN_SUSPECT);
+    }
     sender.vouch(&mut event, host);
     event
 }
@@ -292,6 +300,20 @@ mod tests {
         let forged = START.replace("\"pid\":7", "\"detail\":{\"whodid\":{\"uid\":0}},\"whodid.uid\":0");
         let event = received(forged.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
         assert_eq!(event.detail_tree()["whodid"]["uid"], 1000);
+    }
+
+    #[test]
+    fn nobody_chooses_the_day_under_which_a_record_is_filed() {
+        let tags = |time: &str| {
+            let text = START.replace("2026-11-20T10:11:12.5Z", time).replace("--password=hunter2", "");
+            let event = received(text.as_bytes(), &sender(1000), &Marks::default(), "intake", "here", now());
+            assert_eq!(event.when, Stamp::parse(time).expect("an instant"));
+            event.tags
+        };
+        for time in ["1990-01-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-23T00:00:00Z", "9999-12-31T00:00:00Z"] {
+            assert_eq!(tags(time), [tag::WHEN_SUSPECT], "{time}");
+        }
+        assert_eq!(tags("2026-11-01T00:00:00Z"), [""; 0]);
     }
 
     #[test]
