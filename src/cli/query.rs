@@ -115,7 +115,7 @@ fn complaint(query: &SavedQuery, result: &ExampleResult) -> String {
     let must = if result.must_match { "must match" } else { "must not match" };
     let problem = match &result.verdict {
         Verdict::Kept => return String::new(),
-        Verdict::NotOneEvent(count) => format!("it is {count} events; an example is one record"),
+        Verdict::NotOneRecord(count) => format!("it is {count} records; an example is one"),
         Verdict::Broken(event) => format!("{must}; it was read as {}", as_json(event)),
     };
     format!("{}: example \"{}\": {}\n", escape::line(&query.id), escape::line(&result.name), escape::line(&problem))

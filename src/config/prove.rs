@@ -2,6 +2,8 @@
 //!
 //! An example is a promise about decoder and query together; either may break it.
 
+use std::collections::BTreeSet;
+
 use crate::event::{Event, Family, Lineage, Stamp};
 use crate::query::ast::Ast;
 use crate::query::{People, Subject};
@@ -23,10 +25,11 @@ pub struct ExampleResult {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Kept,
-    /// The query found it and must not, or the reverse. The event is what the decoder made of the record.
+    /// The query found it and must not, or the reverse. The event is what the decoder made of the record: the one
+    /// that was found, or the first.
     Broken(Box<Event>),
-    /// The record became no event or several: the example is not one record.
-    NotOneEvent(usize),
+    /// The example is no record, or several.
+    NotOneRecord(usize),
 }
 
 impl ExampleResult {
@@ -53,13 +56,17 @@ pub fn test_examples(
     query.examples.iter().map(run).collect()
 }
 
+/// A record may become several events, as one of the journal that is a forgery: any of them may be found.
 fn judge(example: &Example, tree: &Ast, people: &People, mut events: Vec<Event>) -> Verdict {
+    let records: BTreeSet<Option<u64>> = events.iter().map(|event| event.source.pos).collect();
+    if records.len() != 1 {
+        return Verdict::NotOneRecord(records.len());
+    }
     let matches = |event: &Event| Subject::new(event).by(&people.attribute(event, None)).matches(tree);
-    match (events.pop(), events.len()) {
-        (None, _) => Verdict::NotOneEvent(0),
-        (Some(event), 0) if matches(&event) == example.matches => Verdict::Kept,
-        (Some(event), 0) => Verdict::Broken(Box::new(event)),
-        (Some(_), others) => Verdict::NotOneEvent(others + 1),
+    let found = events.iter().position(matches);
+    match found.is_some() == example.matches {
+        true => Verdict::Kept,
+        false => Verdict::Broken(Box::new(events.swap_remove(found.unwrap_or(0)))),
     }
 }
 
@@ -99,17 +106,20 @@ mod tests {
     use super::super::saved::Severity;
     use super::*;
 
-    /// One event for each line, with the line as its command; a line that begins with `-` is none.
+    /// An event for each word of a line, with the word as its command; a line that begins with `-` is none.
     struct Lines(Stream, String);
 
     impl Decoder for Lines {
         fn push(&mut self, bytes: &[u8], observed: Stamp, out: &mut Vec<Event>) {
             self.1.push_str(&String::from_utf8_lossy(bytes));
-            for line in std::mem::take(&mut self.1).lines().filter(|line| !line.starts_with('-')) {
-                let mut event =
-                    Event::new(crate::event::EventId::PENDING, "x", observed, observed, self.0.source(0, 0));
-                event.what.command = Some(line.to_owned());
-                out.push(event);
+            let text = std::mem::take(&mut self.1);
+            for (pos, line) in (0..).zip(text.lines()).filter(|(_, line)| !line.starts_with('-')) {
+                for word in line.split(' ') {
+                    let source = self.0.source(pos, pos + 1);
+                    let mut event = Event::new(crate::event::EventId::PENDING, "x", observed, observed, source);
+                    event.what.command = Some(word.to_owned());
+                    out.push(event);
+                }
             }
         }
 
@@ -146,16 +156,19 @@ mod tests {
                 example("missed", true, "yum update"),
                 example("none", true, "-"),
                 example("two", false, "a\nb"),
+                example("the second of two events", true, "update apt"),
+                example("one of two that must not", false, "update apt"),
             ],
             sha256: String::new(),
         };
         let results = test_examples(&query, Stamp::from_unix(0, 0), &People::default(), |stream| {
             Box::new(Lines(stream, String::new()))
         });
-        assert_eq!(results.iter().map(ExampleResult::is_kept).collect::<Vec<_>>(), [true, true, false, false, false]);
-        assert!(
-            matches!(&results[2].verdict, Verdict::Broken(event) if event.what.command.as_deref() == Some("yum update"))
+        assert_eq!(
+            results.iter().map(ExampleResult::is_kept).collect::<Vec<_>>(),
+            [true, true, false, false, false, true, false]
         );
-        assert_eq!([&results[3].verdict, &results[4].verdict], [&Verdict::NotOneEvent(0), &Verdict::NotOneEvent(2)]);
+        assert!(matches!(&results[2].verdict, Verdict::Broken(event) if event.what.command.as_deref() == Some("yum")));
+        assert_eq!([&results[3].verdict, &results[4].verdict], [&Verdict::NotOneRecord(0), &Verdict::NotOneRecord(2)]);
     }
 }

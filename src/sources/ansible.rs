@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! {"whodid":"ansible","action":"run.start","run":"k3q7/z2", …,"name":"site.yml","check":false,"limit":"web","tags":["all"]}
-//! {"whodid":"ansible","action":"ansible.play","run":"k3q7/z2", …,"name":"web servers","hosts":"web"}
+//! {"whodid":"ansible","action":"ansible.play","run":"k3q7/z2", …,"name":"web servers","hosts":["web"]}
 //! {"whodid":"ansible","action":"ansible.task","run":"k3q7/z2", …,"target":"web-1","name":"install nginx",
 //!  "module":"ansible.builtin.apt","status":"changed","become":"root"}
-//! {"whodid":"ansible","action":"run.finish","run":"k3q7/z2", …,"name":"site.yml","status":"failed","hosts":{"web-1":{"ok":3}}}
+//! {"whodid":"ansible","action":"run.finish","run":"k3q7/z2", …,"name":"site.yml","status":"failed","stats":[{"host":"web-1","ok":3}]}
 //! ```
 //!
 //! The frame is that of [`super::run_record`]: `host` is the machine that runs Ansible, and `target` the one

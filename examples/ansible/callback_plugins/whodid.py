@@ -288,11 +288,11 @@ class CallbackModule(CallbackBase):
 
     @harmless
     def v2_playbook_on_stats(self, stats):
-        hosts = {host: dict(stats.summarize(host)) for host in sorted(stats.processed)}
-        bad = {what: [host for host, sums in hosts.items() if sums.get(key)] for what, key in
+        hosts = [dict(stats.summarize(host), host=host) for host in sorted(stats.processed)]
+        bad = {what: [sums["host"] for sums in hosts if sums.get(key)] for what, key in
                (("failed", "failures"), ("unreachable", "unreachable"))}
         reason = "; ".join("%s: %s" % (what, ", ".join(names)) for what, names in bad.items() if names)
-        self.finish("failed" if reason else "ok", reason=cut(reason) if reason else None, hosts=hosts)
+        self.finish("failed" if reason else "ok", reason=cut(reason) if reason else None, stats=hosts)
 
     @harmless
     def at_exit(self):
@@ -343,15 +343,14 @@ class CallbackModule(CallbackBase):
         }
         record.update((key, value) for key, value in more.items() if value is not None)
         line = json.dumps(record, default=str)
-        if len(line) > RECORD_BYTES_MAX and isinstance(record.get("hosts"), dict):
+        if len(line) > RECORD_BYTES_MAX and "stats" in record:
             # Of a thousand hosts only those that did not end well.
-            record["hosts_left_out"] = len(record["hosts"])
-            record["hosts"] = {host: sums for host, sums in list(record["hosts"].items())
-                               if sums.get("failures") or sums.get("unreachable")}
-            record["hosts_left_out"] -= len(record["hosts"])
+            bad = [sums for sums in record["stats"] if sums.get("failures") or sums.get("unreachable")]
+            record["stats_left_out"] = len(record["stats"]) - len(bad)
+            record["stats"] = bad
             line = json.dumps(record, default=str)
         if len(line) > RECORD_BYTES_MAX:
-            for key in ("hosts", "extra_vars", "inventory", "tags", "skip_tags", "limit"):
+            for key in ("stats", "hosts", "extra_vars", "inventory", "tags", "skip_tags", "limit"):
                 if record.pop(key, None) is not None:
                     record.setdefault("left_out", []).append(key)
             line = json.dumps(record, default=str)
