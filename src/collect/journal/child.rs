@@ -11,6 +11,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{self, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::collect::Mode;
 use crate::config::source::Journal;
@@ -20,6 +21,10 @@ const PROGRAM: &str = "journalctl";
 /// What it says last tells why it ended; it may complain about each of many files.
 const WORDS_MAX: usize = 32;
 const WORD_BYTES_MAX: u64 = 1_024;
+
+/// How long a child whose output has ended may take to end, and how often that is looked at.
+const END_TIME: Duration = Duration::from_secs(5);
+const END_LOOK: Duration = Duration::from_millis(5);
 
 /// How the journal is named in events and messages: by the command that reads it.
 pub(super) fn origin(journal: &Journal) -> String {
@@ -112,7 +117,18 @@ impl Child {
 
     /// Waits for a child whose output has ended; how it ended, and its last words.
     pub(super) fn end(mut self) -> io::Result<(ExitStatus, Vec<String>)> {
-        let status = self.process.wait()?;
+        let began = Instant::now();
+        let status = loop {
+            match self.process.try_wait()? {
+                Some(status) => break status,
+                // It has nothing to do any more.
+                None if began.elapsed() > END_TIME => {
+                    self.process.kill()?;
+                    break self.process.wait()?;
+                }
+                None => thread::sleep(END_LOOK),
+            }
+        };
         if let Some(listener) = self.listener.take() {
             // It ends with the child, and does not panic.
             drop(listener.join());

@@ -38,6 +38,9 @@ use sequence::{Sequences, Step};
 /// How long a child that says nothing is given to fail before it counts as working.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// How long journalctl may take to find the newest record.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
 /// Between children that fail.
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -192,6 +195,9 @@ impl<'a> Reading<'a> {
                     is_quiet = stop.wait(Some(child.fd()), Some(SETTLED)) == Woken::Time;
                     if is_quiet {
                         words.extend(child.words());
+                        if !self.has_read && !self.answers(stop) {
+                            return Ok(Pumped::Error(io::Error::other("it says nothing, and does not end")));
+                        }
                         self.settled(&words, outlet)?;
                     }
                     continue;
@@ -221,6 +227,17 @@ impl<'a> Reading<'a> {
                     outlet.works(&self.origin)?;
                 }
             }
+        }
+    }
+
+    /// Whether a silent child is one that has nothing to say: asked for one record, another one ends.
+    fn answers(&self, stop: &Stop) -> bool {
+        // What cannot be started is told when the child ends.
+        let Ok(mut child) = Child::start(self.journal, Ask::Newest, Mode::Once) else { return true };
+        match stop.wait(Some(child.fd()), Some(ANSWER_TIME)) {
+            Woken::Ready => child.read(&mut [0; 1]).is_ok(),
+            Woken::Stop => true,
+            Woken::Time => false,
         }
     }
 
