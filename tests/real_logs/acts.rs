@@ -132,6 +132,11 @@ fn each_act_of_a_day_is_in_the_trail_and_nothing_else() {
     expected.sort();
     assert_eq!(found, expected, "{log}");
 
+    // The link of that sudo names the key of the login.
+    let id = all.iter().find(|event| told(event) == "auth sudo.command success ana root /usr/bin/id").expect("listed");
+    let about = format!("what.action:link AND what.object:{} AND whodid.key:\"{}\"", id.id, key("scene/fingerprint"));
+    assert!(!place.search(&about).is_empty(), "{about}\n{log}");
+
     // What sudo logged for the playbook names its run, and the run around it.
     let became: Vec<_> = of_playbook.iter().filter(|event| event.what.action == "sudo.command").collect();
     assert!(!became.is_empty(), "{log}");
@@ -153,6 +158,10 @@ fn each_act_of_a_day_is_in_the_trail_and_nothing_else() {
         ),
         ("source.kind:btmp AND outcome:failure AND who.name:ana", 1),
         ("source.kind:wtmp AND what.action:session.open AND who.name:ana AND where.tty:pts*", 1),
+        // The sudo, joined to the login: from where, and by which key.
+        ("what.action:sudo.command AND what.object:\"/usr/bin/id\" AND who.chain:\"ana@127.0.0.1\"", 1),
+        ("what.action:sudo.command AND what.object:\"/usr/bin/true\" AND who.chain:\"ben@127.0.0.1\"", 1),
+        ("what.action:sudo.command AND what.object:\"/usr/bin/id\" AND who.person:ana", 1),
         ("source.kind:auth AND what.action:unparsed", 1),
         ("what.action:source.failed", 0),
     ] {
