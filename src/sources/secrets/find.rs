@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::PLACEHOLDER;
 use super::names::{self, is_name};
-use super::programs::{self, Habit};
+use super::programs::{self, Habit, Known};
 use super::tokens;
 
 /// The places of secrets in a record, in order, none of them empty and none over another.
@@ -302,9 +302,9 @@ impl<'a> Secrets<'a> {
         }
         self.program = match name {
             b"htpasswd" => Program::Htpasswd { is_batch: false, arguments: 0, last: 3 },
-            _ if programs::is_oracle(name) => Program::Oracle,
-            _ => match programs::habit(name) {
-                Some(habit) => Program::Habit { habit, commanded: habit.command.is_none(), arguments: 0 },
+            _ => match programs::known(name) {
+                Some(Known::Habit(habit)) => Program::Habit { habit, commanded: habit.command.is_none(), arguments: 0 },
+                Some(Known::Oracle) => Program::Oracle,
                 None => return false,
             },
         };

@@ -1,5 +1,7 @@
 //! Programs whose options take a password where the option's name does not say so.
 
+use std::sync::LazyLock;
+
 /// What a program does with its arguments. An option is written without its first dash.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Habit {
@@ -150,9 +152,31 @@ const READERS: &[&str] = &[
     "sha256crypt",
 ];
 
-/// The habit of a program, by the last part of its path.
-pub(super) fn habit(name: &[u8]) -> Option<&'static Habit> {
-    HABITS.iter().find(|habit| habit.programs.iter().any(|program| program.as_bytes() == name))
+/// A program whose arguments have to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Habit(&'static Habit),
+    Oracle,
+}
+
+/// The program of this name, the last part of its path. Every word of a command is asked for: so the names lie by
+/// their length, and few are compared.
+pub(super) fn known(name: &[u8]) -> Option<Known> {
+    static BY_LENGTH: LazyLock<Vec<Vec<(&str, Known)>>> = LazyLock::new(|| {
+        let habits =
+            HABITS.iter().flat_map(|habit| habit.programs.iter().map(move |name| (*name, Known::Habit(habit))));
+        let oracle = ORACLE.iter().map(|name| (*name, Known::Oracle));
+        let mut by_length: Vec<Vec<(&str, Known)>> = Vec::new();
+        for (name, known) in oracle.chain(habits) {
+            by_length.resize_with(by_length.len().max(name.len() + 1), Vec::new);
+            if let Some(same) = by_length.get_mut(name.len()) {
+                same.push((name, known));
+            }
+        }
+        by_length
+    });
+    let same = BY_LENGTH.get(name.len())?;
+    same.iter().find(|(program, _)| program.as_bytes() == name).map(|(_, known)| *known)
 }
 
 /// Of a program that does many things, the habit for this one.
@@ -161,10 +185,6 @@ pub(super) fn with_command(habit: &Habit, word: &[u8]) -> Option<&'static Habit>
         other.programs == habit.programs && other.command.is_some_and(|command| command.as_bytes() == word)
     };
     HABITS.iter().find(is_it)
-}
-
-pub(super) fn is_oracle(name: &[u8]) -> bool {
-    ORACLE.iter().any(|program| program.as_bytes() == name)
 }
 
 pub(super) fn reads_a_password(name: &[u8]) -> bool {

@@ -27,6 +27,8 @@ pub(super) struct Whens {
     zone: Zone,
     year: Year,
     last: Option<Last>,
+    /// What [`Whens::within`] said last: lines that came together were observed together.
+    within: Option<(Stamp, Option<NaiveDateTime>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,7 @@ const DAY: TimeDelta = TimeDelta::days(1);
 
 impl Whens {
     pub(super) fn new(zone: Zone, year: Year) -> Self {
-        Self { zone, year, last: None }
+        Self { zone, year, last: None, within: None }
     }
 
     /// The instant of the last stamp, for lines that have none.
@@ -68,16 +70,27 @@ impl Whens {
         Some(When { at, is_guessed })
     }
 
-    fn dated(&self, stamp: Yearless, observed: Stamp) -> Option<NaiveDateTime> {
-        let within = |latest: Stamp| self.zone.to_local(latest).checked_add_signed(DAY);
+    fn dated(&mut self, stamp: Yearless, observed: Stamp) -> Option<NaiveDateTime> {
         match (self.last, self.year) {
             // A file that is followed goes on after its time of change was read.
             (Some(last), _) => {
-                let limit = within(observed)?;
+                let limit = self.within(observed)?;
                 after(stamp, last.local).filter(|dated| *dated <= limit).or_else(|| not_after(stamp, limit))
             }
-            (None, Year::NotAfter(latest)) => not_after(stamp, within(latest)?),
-            (None, Year::First(year)) => stamp.in_year(year).or_else(|| not_after(stamp, within(observed)?)),
+            (None, Year::NotAfter(latest)) => not_after(stamp, self.within(latest)?),
+            (None, Year::First(year)) => stamp.in_year(year).or_else(|| not_after(stamp, self.within(observed)?)),
+        }
+    }
+
+    /// What the clock on the wall shows a day after an instant.
+    fn within(&mut self, latest: Stamp) -> Option<NaiveDateTime> {
+        match self.within {
+            Some((same, limit)) if same == latest => limit,
+            _ => {
+                let limit = self.zone.to_local(latest).checked_add_signed(DAY);
+                self.within = Some((latest, limit));
+                limit
+            }
         }
     }
 
