@@ -147,8 +147,8 @@ fn open() {
         for n in first..first + 10_000 {
             writeln!(
                 block,
-                "2026-11-20T{:02}:{:02}:{:02}Z web-1 sshd[{n}]: Accepted password for user{n} from 2001:db8::{:x} port {} ssh2",
-                n / 3_600 % 24, n / 60 % 60, n % 60, n % 65_536, 1 + n % 65_000,
+                "2026-11-{:02}T{:02}:{:02}:{:02}Z web-1 sshd[{n}]: Accepted password for user{n} from 2001:db8::{:x} port {} ssh2",
+                1 + n / 86_400, n / 3_600 % 24, n / 60 % 60, n % 60, n % 65_536, 1 + n % 65_000,
             )
             .expect("a string");
         }

@@ -32,7 +32,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "decode", what: "decode alone, one thread", run: decode },
     Stage { name: "encode", what: "decode, encode and hash, one thread", run: encode },
     Stage { name: "durable", what: "collected, deduplicated, fsynced, signed", run: durable },
-    Stage { name: "searchable", what: "the same, searchable, and old segments compressed", run: searchable },
+    Stage { name: "searchable", what: "the same, linked, searchable, and old segments compressed", run: searchable },
 ];
 
 /// Every form of message that there is, which is nothing that one log has: how much dearer rare lines are.

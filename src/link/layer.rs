@@ -26,7 +26,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { facts: 65_536, logins: 1 << 20, hosts: 4_096, facts_of_all: 512 << 10 }
+        Self { facts: 65_536, logins: 1 << 20, hosts: 4_096, facts_of_all: 128 << 10 }
     }
 }
 
