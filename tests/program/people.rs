@@ -87,7 +87,6 @@ fn set(items: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "needs whodid run to write links"]
 fn what_root_did_is_found_under_the_name_of_whoever_logged_in() {
     let place = told("");
     let acts = found(&place, "who.person:ana");
@@ -111,7 +110,6 @@ fn what_root_did_is_found_under_the_name_of_whoever_logged_in() {
 }
 
 #[test]
-#[ignore = "needs whodid run to write links"]
 fn one_person_has_one_name_on_two_machines_and_in_the_cloud() {
     let place = told(PEOPLE);
     let acts = found(&place, "who.person:\"Ana Example\"");
