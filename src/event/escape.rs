@@ -25,7 +25,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// JSON for a terminal: the same document, with hostile characters as `\uXXXX`.
+/// JSON for a terminal: the same document, with every hostile character as an escape of JSON (RFC 8259 §7).
 pub fn json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);

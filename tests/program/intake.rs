@@ -112,3 +112,40 @@ fn only_plain_files_are_taken_from_the_spool() {
     assert!(refused[0].reason.as_deref().is_some_and(|reason| reason.starts_with("held 5 entries")), "{refused:#?}");
     place.verify();
 }
+
+mod as_root {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root and a file system with chattr's flags"]
+    fn what_cannot_be_removed_from_the_spool_is_a_failure_and_not_a_loop() {
+        let place = Place::with_auth_log();
+        place.write("log/auth.log", b"Nov 20 10:11:12 web-1 sshd[1]: Server listening on :: port 22.\n");
+        place.write("data/spool/good", record(1).as_bytes());
+        place.write("data/spool/long", &vec![b'x'; 5 << 20]);
+        let chattr = |flag: &str| {
+            let paths = ["good", "long"].map(|name| place.path("data/spool").join(name));
+            std::process::Command::new("chattr").arg(flag).args(paths).status().expect("chattr").success()
+        };
+        assert!(chattr("+i"), "the file system has no such flag");
+        let stuck = "what.action:source.failed AND what.object:intake";
+        for _ in 0..2 {
+            place.run(&["run", "--once"]).code(1);
+            assert_eq!(place.search("exec.name:flood").len(), 1);
+            let failed = place.search(stuck);
+            assert_eq!(failed.len(), 1, "{failed:#?}");
+            let reason = failed[0].reason.as_deref().unwrap_or_default();
+            assert!(
+                reason.starts_with("holds what cannot be removed (") && reason.contains(" of user 0: "),
+                "{reason}"
+            );
+            assert!(place.search("what.action:source.damaged").is_empty(), "it was not removed");
+        }
+        assert!(chattr("-i"));
+        place.run(&["run", "--once"]).code(0);
+        assert_eq!(fs::read_dir(place.path("data/spool")).expect("a folder").count(), 0);
+        assert_eq!(place.search("exec.name:flood").len(), 1);
+        assert_eq!(place.search("what.action:source.back AND what.object:intake").len(), 1);
+        place.verify();
+    }
+}

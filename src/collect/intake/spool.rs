@@ -7,7 +7,7 @@
 //!
 //! Who it was is the owner of the opened file. What is no plain file with one name is removed unread, and an
 //! event says so. A file is deleted when its events are durable: after a crash between the two it is read
-//! again, and known.
+//! again, and known. What cannot be deleted makes the source fail, and is looked at again and again.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch as signal};
 use tokio::time::Instant;
@@ -36,6 +37,8 @@ pub(super) struct Spool<'a> {
     setting: &'a Setting,
     names: Names,
     refused: Refused,
+    /// What should be gone and is not: the first one of this round, and why.
+    stuck: Option<String>,
 }
 
 /// What went unread and is not told yet.
@@ -89,7 +92,7 @@ enum Entry {
 
 impl<'a> Spool<'a> {
     pub(super) fn new(path: &Path, setting: &'a Setting) -> Self {
-        Self { path: path.to_owned(), setting, names: Names::new(), refused: Refused::default() }
+        Self { path: path.to_owned(), setting, names: Names::new(), refused: Refused::default(), stuck: None }
     }
 
     /// Makes the folder where it is missing.
@@ -120,7 +123,7 @@ impl<'a> Spool<'a> {
         Ok(())
     }
 
-    /// Takes in a share of what waits; how many files that were.
+    /// Takes in a share of what waits; how many files are gone.
     pub(super) fn round(
         &mut self,
         runtime: &Handle,
@@ -129,14 +132,34 @@ impl<'a> Spool<'a> {
     ) -> Result<usize, Closed> {
         let Ok(folder) = open_folder(&self.path) else { return Ok(0) };
         let (found, refused) = self.look(&folder, outlet);
-        self.refused.remove(&folder, &refused);
+        let gone = self.refuse(&folder, &refused) + self.take_in(&folder, &found, runtime, shutdown, outlet)?;
         self.tell_refused(outlet)?;
+        let origin = self.path.to_string_lossy();
+        match self.stuck.take() {
+            Some(stuck) => outlet.failed(
+                &origin,
+                &format!("holds what cannot be removed ({stuck}): the folder must belong to the user who runs whodid"),
+            )?,
+            None => outlet.works(&origin)?,
+        }
+        Ok(gone)
+    }
+
+    /// Reads files, and deletes them when what they held is durable; how many are gone.
+    fn take_in(
+        &mut self,
+        folder: &OwnedFd,
+        found: &[Found],
+        runtime: &Handle,
+        shutdown: &mut signal::Receiver<bool>,
+        outlet: &mut Outlet,
+    ) -> Result<usize, Closed> {
         if found.is_empty() {
-            return Ok(refused.len());
+            return Ok(0);
         }
         let now = outlet.clock.now();
         let (mut events, mut waiting, mut count) = (Vec::new(), Vec::new(), 0);
-        for file in &found {
+        for file in found {
             let sender = Sender {
                 via: "spool",
                 uid: file.uid,
@@ -174,10 +197,33 @@ impl<'a> Spool<'a> {
             return Ok(0);
         }
         outlet.note_read(&self.path.to_string_lossy(), bytes, count, 0, None);
-        for file in &found {
-            remove(&folder, file);
+        let mut gone = 0;
+        for file in found {
+            match remove(folder, file) {
+                Ok(()) => gone += 1,
+                Err(error) => self.is_stuck(&file.name, file.uid, &error),
+            }
         }
-        Ok(found.len() + refused.len())
+        Ok(gone)
+    }
+
+    /// Removes what must go unread; how many are gone.
+    fn refuse(&mut self, folder: &OwnedFd, refused: &[(OsString, u32, &'static str)]) -> usize {
+        let mut gone = 0;
+        for (name, uid, why) in refused {
+            match unlinkat(folder, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {
+                    gone += 1;
+                    self.refused.note(name, *uid, why);
+                }
+                Err(error) => self.is_stuck(name, *uid, &error.into()),
+            }
+        }
+        gone
+    }
+
+    fn is_stuck(&mut self, name: &OsString, uid: u32, error: &io::Error) {
+        self.stuck.get_or_insert_with(|| format!("{} of user {uid}: {error}", name.to_string_lossy()));
     }
 
     /// What may be read now, and what must go unread.
@@ -255,14 +301,11 @@ impl<'a> Spool<'a> {
 }
 
 impl Refused {
-    fn remove(&mut self, folder: &OwnedFd, refused: &[(OsString, u32, &'static str)]) {
-        for (name, uid, why) in refused {
-            unlinkat(folder, name, AtFlags::empty()).unwrap_or_default();
-            if self.count == 0 {
-                self.first = format!("{} of user {uid}, {why}", name.to_string_lossy());
-            }
-            self.count += 1;
+    fn note(&mut self, name: &OsString, uid: u32, why: &str) {
+        if self.count == 0 {
+            self.first = format!("{} of user {uid}, {why}", name.to_string_lossy());
         }
+        self.count += 1;
     }
 }
 
@@ -314,8 +357,9 @@ fn read(folder: &OwnedFd, name: &OsString) -> io::Result<Option<Found>> {
 }
 
 /// What its owner put there in its place meanwhile stays.
-fn remove(folder: &OwnedFd, file: &Found) {
+fn remove(folder: &OwnedFd, file: &Found) -> io::Result<()> {
     if statat(folder, &file.name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_ino == file.inode) {
-        unlinkat(folder, &file.name, AtFlags::empty()).unwrap_or_default();
+        unlinkat(folder, &file.name, AtFlags::empty())?;
     }
+    Ok(())
 }

@@ -185,7 +185,7 @@ const TOKENS: &[(&str, &str, &str)] = &[
     ("/usr/bin/x ", "$6$", "saltsalt$0123456789abcdefghijklmnopqrstuvwxyzABCDEF"),
     ("/usr/bin/x ", "$2b$", "12$0123456789abcdefghijklmnopqrstuvwxyzABCDEF"),
     ("/usr/bin/x ", "$y$", "j9T$0123456789abcdefghij$0123456789abcdefghijklmnop"),
-    ("/usr/bin/curl https://hooks.slack.com/services/", "T00000000/", "B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"),
+    ("/usr/bin/curl https://hooks.slack.com/services/", "T00000000/", "B00000000/0123456789abcdefghijklmn"),
     ("/usr/bin/s3 AKIAIOSFODNN7EXAMPLE ", "wJalrXUtnFEMI", "/K7MDENG/bPxRfiCYEXAMPLEKEY"),
     ("/usr/bin/s3 AKIAIOSFODNN7EXAMPLE:", "wJalrXUtnFEMI", "/K7MDENG/bPxRfiCYEXAMPLEKEY"),
     (
