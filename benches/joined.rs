@@ -114,9 +114,9 @@ fn event(n: u64) -> Event {
     // A day of them.
     let when = Stamp::from_micros(1_795_132_800_000_000 + i64::try_from(n * 800_000).expect("small"));
     let source = Source {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         kind: Family::Auth,
-        origin: "/var/log/auth.log".to_owned(),
+        origin: "/var/log/auth.log".into(),
         lineage: None,
         generation: 0,
         pos: Some(n),

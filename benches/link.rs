@@ -170,9 +170,9 @@ fn timed(log: &str, each: impl FnMut(u64, &Event)) {
 fn decoded(log: &[u8], first: u64, mut each: impl FnMut(u64, &Event)) -> u64 {
     let now = Stamp::parse("2027-12-31T00:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         family: Family::Auth,
-        origin: "auth.log".to_owned(),
+        origin: "auth.log".into(),
         host: "web-1".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("web-1", Family::Auth, &first.to_be_bytes()), generation: 0 },
         start: 0,

@@ -113,9 +113,9 @@ fn short(n: u64) -> Line {
 fn line(n: u64) -> Line {
     let now = Stamp::from_unix(1_795_176_000, 0);
     let source = Source {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         kind: Family::Auth,
-        origin: "auth.log".to_owned(),
+        origin: "auth.log".into(),
         lineage: None,
         generation: 0,
         pos: Some(n),

@@ -152,9 +152,9 @@ fn read(log: &Path) -> (u64, f64) {
 fn decoded(log: &Path, mut each: impl FnMut(&mut Vec<Event>)) {
     let now = Stamp::parse("2026-12-31T00:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         family: Family::Auth,
-        origin: "auth.log".to_owned(),
+        origin: "auth.log".into(),
         host: "web-1".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("web-1", Family::Auth, b"bench"), generation: 0 },
         start: 0,

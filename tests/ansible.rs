@@ -201,7 +201,7 @@ fn check(env: &str) {
     let before = scene.place.search("source.kind:ansible").len();
     scene.place.run(&["run", "--once"]).code(0);
     assert_eq!(scene.place.search("source.kind:ansible").len(), before + 4);
-    assert_eq!(scene.newest()[0].source.name, "ansible");
+    assert_eq!(&*scene.newest()[0].source.name, "ansible");
 
     let trail = scene.place.trail();
     for secret in ["hunter2", "hunter3", "hush-hush"] {

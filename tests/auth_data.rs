@@ -48,9 +48,9 @@ fn files() -> Vec<PathBuf> {
 fn decode(bytes: &[u8]) -> Vec<Event> {
     let observed = Stamp::parse("2026-11-20T12:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
-        name: "data".to_owned(),
+        name: "data".into(),
         family: Family::Auth,
-        origin: "data".to_owned(),
+        origin: "data".into(),
         host: "example".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("example", Family::Auth, b""), generation: 0 },
         start: 0,

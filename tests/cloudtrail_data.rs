@@ -41,9 +41,9 @@ fn content(path: &Path) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Vec<Event> {
     let observed = Stamp::parse("2026-11-20T12:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
-        name: "data".to_owned(),
+        name: "data".into(),
         family: Family::Cloudtrail,
-        origin: "data".to_owned(),
+        origin: "data".into(),
         host: "example".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("example", Family::Cloudtrail, b""), generation: 0 },
         start: 0,

@@ -93,9 +93,9 @@ pub(crate) fn query_text() -> impl Strategy<Value = String> {
 
 fn source(family: Family, pos: Option<i64>) -> Source {
     Source {
-        name: family.name().to_owned(),
+        name: family.name().into(),
         kind: family,
-        origin: format!("/var/log/{family}"),
+        origin: format!("/var/log/{family}").into(),
         lineage: pos.map(|_| Lineage::new("host", family, b"head")),
         generation: 0,
         pos: pos.and_then(|n| u64::try_from(n).ok()),

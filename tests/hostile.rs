@@ -256,9 +256,9 @@ fn made() -> Vec<Made> {
 fn decode<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<Event> {
     let observed = Stamp::parse("2026-11-20T12:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         family: Family::Auth,
-        origin: "auth.log".to_owned(),
+        origin: "auth.log".into(),
         host: "web-1".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("web-1", Family::Auth, b"hostile"), generation: 0 },
         start: 0,

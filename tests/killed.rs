@@ -252,7 +252,7 @@ impl Again {
         for line in self.place.trail().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let event = Event::decode(line).expect("an event");
             assert!(ids.insert(event.id), "after {after:?}: {} is there twice", event.id);
-            if event.source.name == "auth" {
+            if &*event.source.name == "auth" {
                 *kept.entry(self.record(&event)).or_default() += 1;
             }
         }

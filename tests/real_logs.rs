@@ -111,7 +111,7 @@ fn events(place: &Place) -> Vec<Event> {
     // A line that is just being written has no end.
     let lines = trail.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
     let events = lines.map(|line| Event::decode(line).expect("an event"));
-    events.filter(|event| event.source.name == "auth").collect()
+    events.filter(|event| &*event.source.name == "auth").collect()
 }
 
 fn untouched() -> Vec<Vec<u8>> {

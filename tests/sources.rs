@@ -59,9 +59,9 @@ impl Fixture {
         let not_after = not_after.as_deref().unwrap_or(OBSERVED);
         let lineage = Lineage::new("example", self.family, name.as_bytes());
         Stream {
-            name: self.family.name().to_owned(),
+            name: self.family.name().into(),
             family: self.family,
-            origin: name,
+            origin: name.into(),
             host: host.as_deref().unwrap_or("example").to_owned(),
             identity: Identity::Place { lineage, generation: 0 },
             start,

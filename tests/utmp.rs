@@ -278,9 +278,9 @@ fn the_fixtures_are_what_these_machines_write() {
 
 fn decoder(start: u64) -> Box<dyn Decoder> {
     sources::decoder(Stream {
-        name: "wtmp".to_owned(),
+        name: "wtmp".into(),
         family: Family::Wtmp,
-        origin: "wtmp".to_owned(),
+        origin: "wtmp".into(),
         host: "example".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("example", Family::Wtmp, b"wtmp"), generation: 0 },
         start,

@@ -103,9 +103,9 @@ fn files(data: &Path) -> Vec<PathBuf> {
 fn decode(family: Family, bytes: &[u8]) -> Vec<Event> {
     let observed = Stamp::from_unix(1_795_176_000, 0);
     let mut decoder = sources::decoder(Stream {
-        name: "data".to_owned(),
+        name: "data".into(),
         family,
-        origin: "data".to_owned(),
+        origin: "data".into(),
         host: "example".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("example", family, b"data"), generation: 0 },
         start: 0,

@@ -115,9 +115,9 @@ mod tests {
 
     fn event(action: &str) -> Event {
         let source = Source {
-            name: "auth".to_owned(),
+            name: "auth".into(),
             kind: Family::Auth,
-            origin: "auth.log".to_owned(),
+            origin: "auth.log".into(),
             lineage: None,
             generation: 0,
             pos: Some(0),

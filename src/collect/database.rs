@@ -17,15 +17,15 @@ use serde_json::json;
 
 use super::Mode;
 use super::content::Print;
-use super::files::{self, Failing, Found, Scan};
+use super::files::{Failing, Found, Scan};
 use super::notice::Notice;
 use super::outlet::{Closed, Outlet, Pushed};
 use super::positions::cursor_event;
 use super::setting::Setting;
 use super::sqlite::{self, DatabaseError, Line, Table, hash};
-use super::state::{Memory, Record, Standing, joined, ranges};
+use super::state::{Memory, Record, SETTLED, Standing, joined, look_at, ranges};
 use super::stop::{Stop, Woken};
-use super::watch::{POLL, Watch};
+use super::watch::POLL;
 use crate::event::{Event, Family, escape};
 use crate::sources::{Decoder, Identity};
 
@@ -41,18 +41,10 @@ pub(super) fn read(
     let paths: Vec<String> = paths.iter().flat_map(|path| with_moved(path, family, mode)).collect();
     let failing = Failing::recall(outlet);
     let mut databases = Databases { setting, table: Table::of(family), mode, outlet, failing, files: HashMap::new() };
-    let mut watch = Watch::new(stop);
-    loop {
-        let scan = files::scan(&paths);
-        if mode == Mode::Follow {
-            watch.folders(files::folders(&paths, &scan.found));
-        }
-        match databases.round(scan, watch.stop()) {
-            Err(Halt::Closed(closed)) => return Err(closed),
-            Err(Halt::Told) => return databases.outlet.flush(),
-            Ok(()) if mode != Mode::Follow || watch.wait() == Woken::Stop => return Ok(()),
-            Ok(()) => {}
-        }
+    match look_at(&paths, mode, stop, |scan, stop| databases.round(scan, stop)) {
+        Ok(()) => Ok(()),
+        Err(Halt::Closed(closed)) => Err(closed),
+        Err(Halt::Told) => databases.outlet.flush(),
     }
 }
 
@@ -93,10 +85,6 @@ impl From<Closed> for Halt {
         Self::Closed(closed)
     }
 }
-
-/// A change within the tick of the file system's clock shows in nothing, so a file that changed just before a
-/// look is looked at once more.
-const SETTLED: Duration = Duration::from_secs(1);
 
 /// A look at a table of a million rows takes a second: it may take one part in so many of the time.
 const SHARE: u32 = 20;

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
@@ -18,14 +17,13 @@ use serde_json::json;
 
 use super::Mode;
 use super::content::{Content, Print, Unreadable};
-use super::files::{self, Failing, Found, Scan};
+use super::files::{Failing, Found, Scan};
 use super::notice::Notice;
 use super::outlet::{Closed, Outlet, Pushed};
 use super::positions::cursor_event;
 use super::setting::Setting;
-use super::state::{Memory, Record, Standing, joined, ranges};
-use super::stop::{Stop, Woken};
-use super::watch::Watch;
+use super::state::{Memory, Record, SETTLED, Standing, joined, look_at, ranges};
+use super::stop::Stop;
 use crate::sources::lastlog::{STRIDE, Votes};
 use crate::sources::{Decoder as _, Identity, lastlog};
 
@@ -39,22 +37,8 @@ pub(super) fn read(
 ) -> Result<(), Closed> {
     let failing = Failing::recall(outlet);
     let mut looking = Looking { setting, mode, outlet, failing, files: HashMap::new() };
-    let mut watch = Watch::new(stop);
-    loop {
-        let scan = files::scan(paths);
-        if mode == Mode::Follow {
-            watch.folders(files::folders(paths, &scan.found));
-        }
-        looking.round(scan, watch.stop())?;
-        if mode != Mode::Follow || watch.wait() == Woken::Stop {
-            return Ok(());
-        }
-    }
+    look_at(paths, mode, stop, |scan, stop| looking.round(scan, stop))
 }
-
-/// A change within the tick of the file system's clock shows in nothing, so a file that changed just before a
-/// look is looked at once more; a record that was half written then is whole.
-const SETTLED: Duration = Duration::from_secs(1);
 
 struct Looking<'a> {
     setting: &'a Setting,

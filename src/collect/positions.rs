@@ -412,9 +412,9 @@ mod tests {
 
     fn record(head: &str, generation: u32, pos: u64, next: u64) -> Event {
         let source = Source {
-            name: "auth".to_owned(),
+            name: "auth".into(),
             kind: Family::Auth,
-            origin: "/var/log/auth \"1\".log".to_owned(),
+            origin: "/var/log/auth \"1\".log".into(),
             lineage: Some(lineage(head)),
             generation,
             pos: Some(pos),
@@ -480,7 +480,7 @@ mod tests {
             let mut event = record("j", 0, 0, 1);
             event.source = Source {
                 kind: Family::Journal,
-                origin: origin.to_owned(),
+                origin: origin.into(),
                 lineage: None,
                 pos: None,
                 next: None,

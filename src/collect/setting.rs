@@ -79,9 +79,9 @@ impl Setting {
 
     fn stream_not_after(&self, identity: Identity, origin: &str, start: u64, not_after: Year) -> Stream {
         Stream {
-            name: self.source.name.clone(),
+            name: self.source.name.as_str().into(),
             family: self.source.family,
-            origin: origin.to_owned(),
+            origin: origin.into(),
             host: self.host.clone(),
             identity,
             start,

@@ -3,11 +3,41 @@
 //! [`Memory`] knows each record of this run, so that only what changed is decoded and sent. [`Standing`] is
 //! what the trail keeps of it over restarts: how many records there were, and the sum of what they are
 //! known by, which tells whether any of them is gone. Neither decides what an event is: a record that is
-//! sent again has the same id.
+//! sent again has the same id. [`look_at`] says when to look.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::Mode;
+use super::files::{self, Scan};
+use super::stop::{Stop, Woken};
+use super::watch::Watch;
+
+/// A change within the tick of the file system's clock shows in nothing, so a file that changed just before a
+/// look is looked at once more; a record that was half written then is whole.
+pub(super) const SETTLED: Duration = Duration::from_secs(1);
+
+/// Looks at what paths name: once, or again whenever it may have changed, until it is time to stop.
+pub(super) fn look_at<E>(
+    paths: &[String],
+    mode: Mode,
+    stop: Stop,
+    mut look: impl FnMut(Scan, &Stop) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut watch = Watch::new(stop);
+    loop {
+        let scan = files::scan(paths);
+        if mode == Mode::Follow {
+            watch.folders(files::folders(paths, &scan.found));
+        }
+        look(scan, watch.stop())?;
+        if mode != Mode::Follow || watch.wait() == Woken::Stop {
+            return Ok(());
+        }
+    }
+}
 
 /// Records that are remembered, some 40 bytes each. Those beyond it are decoded at each look, and the set of
 /// seen ids leaves them out; that one of them was changed is not noticed.

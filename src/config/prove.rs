@@ -83,9 +83,9 @@ fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>
     };
     let host = "example";
     let mut decoder = decoder(Stream {
-        name: example.family.name().to_owned(),
+        name: example.family.name().into(),
         family: example.family,
-        origin: "example".to_owned(),
+        origin: "example".into(),
         host: host.to_owned(),
         identity: Identity::Place { lineage: Lineage::new(host, example.family, bytes.as_bytes()), generation: 0 },
         start: 0,

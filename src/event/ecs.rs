@@ -200,9 +200,9 @@ mod tests {
 
     fn event(kind: Family) -> Event {
         let source = Source {
-            name: "auth".to_owned(),
+            name: "auth".into(),
             kind,
-            origin: "/var/log/auth.log".to_owned(),
+            origin: "/var/log/auth.log".into(),
             lineage: None,
             generation: 0,
             pos: None,

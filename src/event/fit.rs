@@ -107,7 +107,7 @@ fn shorten(event: &mut Event) {
     optional.into_iter().flatten().for_each(cut);
     [&mut who.as_, &mut what.target, &mut what.group].into_iter().for_each(cut_named);
     cut(&mut what.action);
-    cut(&mut source.origin);
+    source.origin = source.origin.get(..source.origin.floor_char_boundary(SHORT_BYTES)).unwrap_or_default().into();
     tags.iter_mut().for_each(cut);
     detail.values_mut().for_each(cut_json);
 }

@@ -26,6 +26,7 @@ pub use id::{EventId, Lineage};
 pub use stamp::Stamp;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -210,10 +211,10 @@ pub enum Trust {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// The source's name in the configuration.
-    pub name: String,
+    pub name: Arc<str>,
     pub kind: Family,
     /// The path, bucket and key, or command that it was read from.
-    pub origin: String,
+    pub origin: Arc<str>,
     /// The content stream: the same for `auth.log`, `auth.log.1` and `auth.log.1.gz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,

@@ -49,9 +49,9 @@ pub mod action {
 /// An event that whodid itself states; `object` is what it is about (a source's name, an alert's id).
 pub fn event(action: &str, object: &str, now: Stamp) -> Event {
     let source = Source {
-        name: Family::Whodid.name().to_owned(),
+        name: Family::Whodid.name().into(),
         kind: Family::Whodid,
-        origin: Family::Whodid.name().to_owned(),
+        origin: Family::Whodid.name().into(),
         lineage: None,
         generation: 0,
         pos: None,

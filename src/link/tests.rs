@@ -26,9 +26,9 @@ fn instant(text: &str) -> Stamp {
 fn auth(lines: &str) -> Vec<Event> {
     let lineage = Lineage::new("web-1", Family::Auth, lines.as_bytes());
     let stream = Stream {
-        name: "auth".to_owned(),
+        name: "auth".into(),
         family: Family::Auth,
-        origin: "auth.log".to_owned(),
+        origin: "auth.log".into(),
         host: "web-1".to_owned(),
         identity: Identity::Place { lineage, generation: 0 },
         start: 0,

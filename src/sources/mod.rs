@@ -26,6 +26,8 @@ pub mod utmp;
 pub mod wtmpdb;
 pub mod zone;
 
+use std::sync::Arc;
+
 use crate::event::{Event, Family, Lineage, Source, Stamp};
 use secrets::Marks;
 use zone::Zone;
@@ -34,10 +36,10 @@ use zone::Zone;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
     /// The source's name in the configuration.
-    pub name: String,
+    pub name: Arc<str>,
     pub family: Family,
     /// The path or object it is read from.
-    pub origin: String,
+    pub origin: Arc<str>,
     /// `where.host` for records that name none.
     pub host: String,
     pub identity: Identity,
@@ -131,9 +133,9 @@ impl Stream {
             Identity::Content => (None, 0),
         };
         Source {
-            name: self.name.clone(),
+            name: Arc::clone(&self.name),
             kind: self.family,
-            origin: self.origin.clone(),
+            origin: Arc::clone(&self.origin),
             lineage,
             generation,
             pos: Some(pos),
@@ -149,9 +151,9 @@ mod tests {
     /// A stream for tests, in UTC.
     pub(super) fn stream(family: Family) -> Stream {
         Stream {
-            name: family.name().to_owned(),
+            name: family.name().into(),
             family,
-            origin: "test".to_owned(),
+            origin: "test".into(),
             host: "example".to_owned(),
             identity: Identity::Place { lineage: Lineage::new("example", family, b"test"), generation: 0 },
             start: 0,

@@ -92,9 +92,9 @@ pub fn received(bytes: &[u8], sender: &Sender, marks: &Marks, source: &str, host
     let family = record.family.unwrap_or(Family::Exec);
     let id = EventId::new(family, &[b"received", &sender.uid.to_be_bytes(), record.plain()], 0);
     let source = Source {
-        name: source.to_owned(),
+        name: source.into(),
         kind: family,
-        origin: sender.via.to_owned(),
+        origin: sender.via.into(),
         lineage: None,
         generation: 0,
         pos: None,

@@ -329,9 +329,9 @@ fn logs() -> Vec<Event> {
         let lines = lines.replace("KEY", people_of_program::KEY);
         let now = generate::now();
         let mut decoder = sources::decoder(Stream {
-            name: host.to_owned(),
+            name: host.into(),
             family: Family::Auth,
-            origin: host.to_owned(),
+            origin: host.into(),
             host: host.to_owned(),
             identity: Identity::Place { lineage: Lineage::new(host, Family::Auth, lines.as_bytes()), generation: 0 },
             start: 0,

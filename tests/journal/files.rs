@@ -27,7 +27,7 @@ fn records_become_the_events_of_their_programs_once() {
     records.extend(export(6, &large));
     append(&file(&place, "a.journal"), &records);
     place.run(&["run", "--once"]).code(0);
-    let of_journal = |event: &Event| event.source.name == "journal" && event.source.kind.name() == "journal";
+    let of_journal = |event: &Event| &*event.source.name == "journal" && event.source.kind.name() == "journal";
     let kept: Vec<Event> = events(&place).into_iter().filter(of_journal).collect();
     let actions: Vec<&str> = kept.iter().map(|event| event.what.action.as_str()).collect();
     assert_eq!(

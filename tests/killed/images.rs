@@ -198,7 +198,7 @@ fn has_all(place: &Place, lines: &[String], what: &str) {
     let mut differs: BTreeMap<String, i64> = BTreeMap::new();
     for line in place.trail().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let event = whodid::event::Event::decode(line).expect("an event");
-        if event.source.name == "auth" {
+        if &*event.source.name == "auth" {
             *differs.entry(event.raw.expect("a line")).or_default() += 1;
         }
     }

@@ -47,9 +47,9 @@ fn close(line: &str, seconds: u32) -> Vec<u8> {
 fn paired(bytes: &[u8]) -> Vec<Session> {
     let observed = Stamp::from_unix(1_795_176_000, 0);
     let mut decoder = sources::decoder(Stream {
-        name: "wtmp".to_owned(),
+        name: "wtmp".into(),
         family: Family::Wtmp,
-        origin: "wtmp".to_owned(),
+        origin: "wtmp".into(),
         host: "web-1".to_owned(),
         identity: Identity::Place { lineage: Lineage::new("web-1", Family::Wtmp, b"wtmp"), generation: 0 },
         start: 0,

@@ -45,7 +45,7 @@ impl Place {
     #[track_caller]
     fn holds_each_line_once(&self, expected: &str) {
         let mut found: BTreeMap<String, i32> = BTreeMap::new();
-        for event in self.events().into_iter().filter(|event| event.source.name == "auth") {
+        for event in self.events().into_iter().filter(|event| &*event.source.name == "auth") {
             *found.entry(event.raw.expect("a line")).or_default() += 1;
         }
         expected.lines().for_each(|line| *found.entry(line.to_owned()).or_default() -= 1);

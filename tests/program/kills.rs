@@ -73,7 +73,7 @@ fn every_line_is_there_once_whenever_the_program_was_killed() {
     let mut found: BTreeMap<String, u32> = BTreeMap::new();
     for line in place.trail().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let event = whodid::event::Event::decode(line).expect("an event");
-        if event.source.name == "auth" {
+        if &*event.source.name == "auth" {
             *found.entry(event.raw.expect("a line")).or_default() += 1;
         }
     }

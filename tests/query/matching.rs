@@ -22,9 +22,9 @@ fn events() -> Vec<(char, Event)> {
 
 fn event(family: Family, action: &str, when: &str) -> Event {
     let source = Source {
-        name: family.name().to_owned(),
+        name: family.name().into(),
         kind: family,
-        origin: String::new(),
+        origin: "".into(),
         lineage: None,
         generation: 0,
         pos: None,

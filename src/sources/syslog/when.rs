@@ -109,8 +109,9 @@ fn after(stamp: Yearless, last: NaiveDateTime) -> Option<NaiveDateTime> {
     let in_year = |year| stamp.in_year(year);
     let year = last.year();
     // A straggler of New Year's Eve that comes after the first of January.
-    let straggler = in_year(year - 1).filter(|dated| *dated + DAY >= last);
-    let same = || in_year(year).filter(|dated| *dated + DISORDER_MAX >= last);
+    let is_begun = last.ordinal() > 2;
+    let straggler = if is_begun { None } else { in_year(year - 1).filter(|dated| *dated + DAY >= last) };
+    let same = || in_year(year).filter(|dated| *dated >= last || *dated + DISORDER_MAX >= last);
     straggler.or_else(same).or_else(|| in_year(year + 1)).or_else(|| in_year(year))
 }
 
