@@ -8,6 +8,7 @@
 //! Invariants: an event that was stored never changes; the same record read twice gives the same
 //! [`EventId`]; `raw`, `raw_base64` or `raw_blob` holds the exact bytes of the record.
 
+pub mod delivery;
 pub mod ecs;
 pub mod escape;
 mod family;

@@ -42,6 +42,11 @@ pub mod action {
     pub const ANCHOR_RESTATED: &str = "anchor.restated";
     pub const NOTIFY_SENT: &str = "notify.sent";
     pub const NOTIFY_FAILED: &str = "notify.failed";
+    /// An object of CloudTrail's was read to its end ([`super::super::delivery::ObjectRead`]).
+    pub const OBJECT: &str = "source.object";
+    pub const DIGEST: &str = "digest.read";
+    pub const DIGEST_KEY: &str = "digest.key";
+    pub const DIGEST_VERDICT: &str = "digest.verdict";
     /// Who was behind another event ([`super::super::link::Link`]).
     pub const LINK: &str = "link";
 }

@@ -5,19 +5,19 @@
 //! reads what is acknowledged) and the alerts ([`watch`], which ask the index and order own events from
 //! the writer). When a later part fails the earlier ones go on; when the writer fails all stop. A fifth
 //! ([`seal`]) compresses what the writer has left behind, and deletes what need not be kept ([`retention`]);
-//! a sixth ([`anchoring`]) carries signed checkpoints away; a seventh ([`linking`]) says who was behind what.
+//! a sixth ([`anchoring`]) carries signed checkpoints away; a seventh ([`concluding`]) says what follows from several records.
 //!
-//! Order of shutdown: collecting ends and all it has read becomes durable; it is linked; the alerts finish; the
+//! Order of shutdown: collecting ends and all it has read becomes durable; what follows is concluded; the alerts finish; the
 //! last own event is written; the trail is signed; the index catches up; the last checkpoint is left at the
 //! anchors; the status is written.
 
 mod adopt;
 mod anchoring;
+mod concluding;
 mod door;
 mod encode;
 mod follow;
 mod hold;
-mod linking;
 mod marks;
 mod opening;
 mod order;
@@ -49,10 +49,10 @@ use crate::trail::{self, BadLine, Identity, Reader, Seen, TrailError};
 
 pub use adopt::adopt;
 use anchoring::{Anchoring, With};
+use concluding::{Concluded, Concluding};
 use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
-use linking::{Linked, Linking};
 use opening::{InForce, Opening};
 use retention::Retention;
 pub use rotate::rotate_key;
@@ -130,7 +130,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let (reached_tx, reached) = signal::channel(Reached::new(opened.size));
     let (indexed_tx, indexed) = signal::channel(Indexed::default());
     let (signed_tx, signed) = signal::channel(opened.signed);
-    let (linked_tx, linked) = signal::channel(Linked::default());
+    let (concluded_tx, concluded) = signal::channel(Concluded::default());
     let anchoring = Anchoring::start(With {
         config: &config,
         trail: &reader,
@@ -180,18 +180,20 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
-    let linking = Linking {
+    let concluding = Concluding {
+        concluders: if is_linking { vec![concluding::links()] } else { Vec::new() },
+        clock: config.clock,
         trail: Arc::clone(&reader),
         orders: order_tx.clone(),
         reached: reached.clone(),
-        linked: linked_tx,
+        concluded: concluded_tx,
         shutdown: shutdown.clone(),
     };
     // Unused, it goes at once: the writer waits for whoever may still order something.
-    let linking = match is_linking {
-        true => Some(spawn("link", move |runtime| linking::run(linking, runtime))?),
+    let concluding = match views {
+        true => Some(spawn("conclude", move |runtime| concluding::run(concluding, runtime))?),
         false => {
-            drop(linking);
+            drop(concluding);
             None
         }
     };
@@ -200,7 +202,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let reporting = tokio::spawn(reporter.keep_reporting(
         reached.clone(),
         indexed.clone(),
-        is_linking.then(|| linked.clone()),
+        is_linking.then(|| concluded.clone()),
         ended,
     ));
 
@@ -228,7 +230,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     };
     let collecting = tokio::spawn(collector.run(sources));
     let watcher =
-        Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), linked, indexed };
+        Watcher { config, trail: reader, alerts, orders: order_tx, reached: reached.clone(), concluded, indexed };
     let (read, watched) = match (mode, views) {
         (Mode::Follow, true) => watch_while(collecting, watcher).await,
         (Mode::Once | Mode::Ingest, true) => (collecting.await, watcher.once().await),
@@ -240,8 +242,8 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     // Nobody orders events any more, so the writer ends; then the index, which sees that it did.
     let added = join(writer, "writer").await?;
     join(sealing, "sealing").await?;
-    if let Some(linking) = linking {
-        join(linking, "linking").await?;
+    if let Some(concluding) = concluding {
+        join(concluding, "concluding").await?;
     }
     let indexed = match follower {
         Some(follower) => join(follower, "index").await?,

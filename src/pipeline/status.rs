@@ -19,8 +19,8 @@ use crate::durable;
 use crate::event::Stamp;
 use crate::link::Held;
 
+use super::concluding::Concluded;
 use super::follow::Indexed;
-use super::linking::Linked;
 use super::writer::Reached;
 
 /// Whoever may read the trail may read it.
@@ -73,7 +73,7 @@ impl Reporter {
         mut self,
         reached: watch::Receiver<Reached>,
         indexed: watch::Receiver<Indexed>,
-        linked: Option<watch::Receiver<Linked>>,
+        concluded: Option<watch::Receiver<Concluded>>,
         mut ended: oneshot::Receiver<()>,
     ) {
         loop {
@@ -82,7 +82,7 @@ impl Reporter {
                 () = sleep(EVERY) => false,
             };
             let (reached, indexed) = (*reached.borrow(), *indexed.borrow());
-            self.report(reached, indexed, linked.as_ref().map(|linked| *linked.borrow()));
+            self.report(reached, indexed, concluded.as_ref().map(|concluded| *concluded.borrow()));
             if has_ended {
                 return;
             }
@@ -90,7 +90,7 @@ impl Reporter {
     }
 
     /// Says how things are. It is a cache: that it cannot be written is said once, and stops nothing.
-    fn report(&mut self, reached: Reached, indexed: Indexed, linked: Option<Linked>) {
+    fn report(&mut self, reached: Reached, indexed: Indexed, concluded: Option<Concluded>) {
         let now = self.clock.now();
         let (alive, sources) = match &self.of {
             Of::Sources(sources) => {
@@ -109,7 +109,7 @@ impl Reporter {
         let replay = self.clock.is_replay();
         let anchors = self.anchors.borrow().iter().map(|(name, standing)| self::anchor(name, standing)).collect();
         let (acknowledged, indexed) = (reached.acknowledged, indexed.complete_to);
-        let links = linked.map(links);
+        let links = concluded.map(links);
         let status = Status { v: VERSION, alive, replay, acknowledged, indexed, links, sources, anchors };
         let written = durable::swap(&self.path, &status.to_bytes(), MODE);
         if let (Err(error), false) = (&written, self.is_failing) {
@@ -135,8 +135,8 @@ fn source(
     Source { name: source.name.clone(), kind: source.family, state: health, since, reason }
 }
 
-fn links(linked: Linked) -> Links {
-    let Linked { complete_to, held: Held { late, forgotten, .. }, .. } = linked;
+fn links(concluded: Concluded) -> Links {
+    let Concluded { complete_to, held: Held { late, forgotten, .. }, .. } = concluded;
     Links { complete_to, late, forgotten }
 }
 

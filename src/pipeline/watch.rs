@@ -21,8 +21,8 @@ use crate::index::embedded::Searcher;
 use crate::index::{Index, Joined};
 use crate::trail::Reader;
 
+use super::concluding::Concluded;
 use super::follow::Indexed;
-use super::linking::Linked;
 use super::order::Order;
 use super::writer::Reached;
 
@@ -45,7 +45,7 @@ pub(super) struct Watcher {
     pub(super) alerts: Memory,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) reached: watch::Receiver<Reached>,
-    pub(super) linked: watch::Receiver<Linked>,
+    pub(super) concluded: watch::Receiver<Concluded>,
     pub(super) indexed: watch::Receiver<Indexed>,
 }
 
@@ -82,8 +82,8 @@ impl Watcher {
         if self.reached.wait_for(|reached| reached.drained).await.is_err() {
             return Watched::default();
         }
-        // Some look for links. Where nothing is linked, nobody speaks for it any more.
-        drop(self.linked.wait_for(|linked| linked.is_done).await);
+        // Some look for conclusions. Where nothing is concluded, nobody speaks for it any more.
+        drop(self.concluded.wait_for(|concluded| concluded.is_done).await);
         self.wait_for_index().await;
         self.desk(Tries::BRIEF).once().await
     }

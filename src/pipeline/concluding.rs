@@ -1,0 +1,248 @@
+//! Follows what is acknowledged, and has written what follows from it and no record says by itself.
+//!
+//! A start reads the trail from its beginning, conclusions included, and then says only what is not there yet:
+//! so a kill at any instant leaves the conclusions as they would have been without it, and a run with nothing
+//! new writes nothing. Nobody waits for it but the end of a pass, so that alerts see what was concluded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use memchr::memmem::Finder;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{error, warn};
+
+use crate::clock::Clock;
+use crate::event::link::Link;
+use crate::event::{Event, Stamp};
+use crate::link::{Bounds, Held, Joiner};
+use crate::trail::{Reader, TrailError};
+
+use super::order::Order;
+use super::writer::Reached;
+
+/// One kind of conclusions. Its events are a function of what it took, its own events among it.
+pub(super) trait Concluder: Send {
+    /// What a line has in it that it may want; others are not even parsed.
+    fn wanted(&self) -> &'static [&'static str];
+
+    /// Takes the entry at a place of the trail.
+    fn take(&mut self, seq: u64, event: &Event);
+
+    /// Events to be written now. They are taken for written.
+    fn settle(&mut self, now: Stamp, history: History) -> Vec<Event>;
+
+    /// What it holds, and what it had to let go; for whoever joins.
+    fn held(&self) -> Option<Held> {
+        None
+    }
+}
+
+/// Whether everything that was ever written was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum History {
+    Whole,
+    /// What came before the first entry that is kept is not known.
+    Partial,
+}
+
+/// Who was behind what.
+pub(super) fn links() -> Box<dyn Concluder> {
+    Box::new(Joiner::new(Bounds::default()))
+}
+
+impl Concluder for Joiner {
+    fn wanted(&self) -> &'static [&'static str] {
+        &[
+            "\"kind\":\"auth\"",
+            "\"kind\":\"journal\"",
+            "\"kind\":\"wtmp",
+            "\"kind\":\"exec\"",
+            "\"kind\":\"ansible\"",
+            "\"action\":\"link\"",
+        ]
+    }
+
+    fn take(&mut self, seq: u64, event: &Event) {
+        Self::take(self, seq, event);
+    }
+
+    fn settle(&mut self, _: Stamp, history: History) -> Vec<Event> {
+        let links = match history {
+            History::Whole => Self::settle(self),
+            History::Partial => self.settle_without_history(),
+        };
+        links.iter().map(Link::to_event).collect()
+    }
+
+    fn held(&self) -> Option<Held> {
+        Some(Self::held(self))
+    }
+}
+
+/// Records of one login come within a second or two, and what follows is concluded once.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is missing shows by the time alone.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Events of one order: the writer takes in records between two.
+const EVENTS: usize = 256;
+
+/// Between two looks at whether it is time to stop.
+const LINES: u64 = 4_096;
+
+/// How much is still read when it is time to stop. The next start reads more.
+const LAST_LINES: u64 = 200_000;
+
+/// How far conclusions are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Concluded {
+    pub(super) complete_to: u64,
+    pub(super) held: Held,
+    /// All that was collected is looked through, or never will be in this run.
+    pub(super) is_done: bool,
+}
+
+pub(super) struct Concluding {
+    pub(super) concluders: Vec<Box<dyn Concluder>>,
+    pub(super) clock: Clock,
+    pub(super) trail: Arc<Reader>,
+    /// Kept until the last event is written: the writer waits for it.
+    pub(super) orders: Sender<Order>,
+    pub(super) reached: watch::Receiver<Reached>,
+    pub(super) concluded: watch::Sender<Concluded>,
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+struct Follower {
+    with: Concluding,
+    next: u64,
+    history: History,
+    /// For each concluder, what it wants.
+    wanted: Vec<Vec<Finder<'static>>>,
+}
+
+/// Why it goes no further.
+enum Stop {
+    /// It is time to, or nothing can be written any more.
+    Ending,
+    Trail(TrailError),
+}
+
+impl From<TrailError> for Stop {
+    fn from(error: TrailError) -> Self {
+        Self::Trail(error)
+    }
+}
+
+/// Concludes until all is collected and looked through, or it is time to stop.
+pub(super) fn run(with: Concluding, runtime: &Handle) {
+    let concluded = with.concluded.clone();
+    let wanted = with.concluders.iter().map(|one| one.wanted().iter().map(Finder::new).collect()).collect();
+    let mut follower = Follower { with, next: 0, history: History::Whole, wanted };
+    if let Err(Stop::Trail(error)) = follower.follow(runtime) {
+        error!(%error, "Nothing is concluded any more (links, exposures, digests); the trail goes on without it.");
+    }
+    let Held { late, forgotten, .. } = follower.held();
+    if late > 0 || forgotten > 0 {
+        warn!(late, forgotten, "Not all could be linked: records came too late, or too many sessions were open.");
+    }
+    concluded.send_modify(|concluded| concluded.is_done = true);
+}
+
+impl Follower {
+    fn follow(&mut self, runtime: &Handle) -> Result<(), Stop> {
+        self.next = self.with.trail.first()?;
+        if self.next > 0 {
+            self.history = History::Partial;
+        }
+        loop {
+            let reached = *self.with.reached.borrow_and_update();
+            self.take_in(reached.acknowledged)?;
+            let (now, history) = (self.with.clock.now(), std::mem::replace(&mut self.history, History::Whole));
+            let events: Vec<_> = self.with.concluders.iter_mut().flat_map(|one| one.settle(now, history)).collect();
+            let is_news = !events.is_empty();
+            self.write(events, runtime)?;
+            let held = self.held();
+            self.with.concluded.send_modify(|concluded| (concluded.complete_to, concluded.held) = (self.next, held));
+            match (is_news, reached.drained) {
+                // What was just written is read before anything is concluded again.
+                (true, _) => {}
+                (false, true) => return Ok(()),
+                (false, false) => runtime.block_on(self.rest())?,
+            }
+        }
+    }
+
+    fn held(&self) -> Held {
+        self.with.concluders.iter().find_map(|one| one.held()).unwrap_or_default()
+    }
+
+    fn take_in(&mut self, upto: u64) -> Result<(), Stop> {
+        // What was pruned meanwhile was taken in before, or is gone for good.
+        self.next = self.next.max(self.with.trail.first()?.min(upto));
+        if self.next >= upto {
+            return Ok(());
+        }
+        let mut lines = self.with.trail.lines(self.next)?;
+        while let Some((seq, line)) = lines.next()? {
+            if seq >= upto {
+                break;
+            }
+            if seq % LINES == 0 && *self.with.shutdown.borrow() && upto - seq > LAST_LINES {
+                return Err(Stop::Ending);
+            }
+            self.next = seq + 1;
+            hand_to_those_who_want_it(&mut self.with.concluders, &self.wanted, seq, line);
+        }
+        Ok(())
+    }
+
+    /// Has events written; returns when they are durable.
+    fn write(&self, mut events: Vec<Event>, runtime: &Handle) -> Result<(), Stop> {
+        while !events.is_empty() {
+            let rest = events.split_off(events.len().min(EVENTS));
+            let (order, durable) = Order::of(std::mem::replace(&mut events, rest));
+            let is_durable = runtime
+                .block_on(async { self.with.orders.send(order).await.is_ok() && matches!(durable.await, Ok(Ok(_))) });
+            if !is_durable {
+                return Err(Stop::Ending);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for more and a moment longer, or for a while: the end of collecting ends the wait.
+    async fn rest(&mut self) -> Result<(), Stop> {
+        let reached = &mut self.with.reached;
+        tokio::select! {
+            changed = reached.changed() => changed.map_err(|_| Stop::Ending)?,
+            () = sleep(QUIET) => return Ok(()),
+        }
+        let rested = sleep_until(Instant::now() + PAUSE);
+        tokio::select! {
+            () = rested => Ok(()),
+            drained = reached.wait_for(|reached| reached.drained) => drained.map(drop).map_err(|_| Stop::Ending),
+        }
+    }
+}
+
+fn hand_to_those_who_want_it(
+    concluders: &mut [Box<dyn Concluder>],
+    wanted: &[Vec<Finder<'static>>],
+    seq: u64,
+    line: &[u8],
+) {
+    let mut event = None;
+    for (one, wanted) in concluders.iter_mut().zip(wanted) {
+        if !wanted.iter().any(|wanted| wanted.find(line).is_some()) {
+            continue;
+        }
+        // A line that is no event is not the business of whoever concludes.
+        let Ok(event) = event.get_or_insert_with(|| Event::decode(line)) else { return };
+        one.take(seq, event);
+    }
+}
