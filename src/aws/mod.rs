@@ -2,13 +2,18 @@
 //!
 //! Which service is asked for what, and what an error means there, is the business of the rooms that ask.
 
-use std::error::Error;
-
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_s3::config::Builder;
-
+mod backoff;
+mod failure;
 #[cfg(test)]
 pub mod moto;
+
+use std::error::Error;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::Builder;
+
+pub use backoff::full_jitter;
+pub use failure::Failure;
 
 /// Where a service is.
 #[derive(Debug, Clone, Copy)]
@@ -28,22 +33,38 @@ pub struct NoRegion;
 impl Place<'_> {
     /// What a client of S3 is made of, with the credentials of the normal chain.
     pub async fn s3(self) -> Result<Builder, NoRegion> {
+        let (shared, region) = self.shared().await?;
+        let config = Builder::from(&shared).force_path_style(self.path_style).region(region);
+        Ok(match self.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint),
+            None => config,
+        })
+    }
+
+    /// The same of SQS.
+    pub async fn sqs(self) -> Result<aws_sdk_sqs::config::Builder, NoRegion> {
+        let (shared, region) = self.shared().await?;
+        let config = aws_sdk_sqs::config::Builder::from(&shared).region(region);
+        Ok(match self.endpoint {
+            Some(endpoint) => config.endpoint_url(endpoint),
+            None => config,
+        })
+    }
+
+    /// What the environment, the profile and the machine say, and the region to ask.
+    async fn shared(self) -> Result<(SdkConfig, Region), NoRegion> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(region) = self.region {
             loader = loader.region(Region::new(region.to_owned()));
         }
         let shared = loader.load().await;
-        let config = Builder::from(&shared).force_path_style(self.path_style);
-        let config = match self.endpoint {
-            Some(endpoint) => config.endpoint_url(endpoint),
-            None => config,
+        let region = match (shared.region(), self.endpoint) {
+            (Some(region), _) => region.clone(),
+            // Other services that speak the same have no regions, but the signature has a place for one.
+            (None, Some(_)) => Region::from_static("us-east-1"),
+            (None, None) => return Err(NoRegion),
         };
-        match (shared.region(), self.endpoint) {
-            (Some(_), _) => Ok(config),
-            // Other services that speak S3 have no regions, but the signature has a place for one.
-            (None, Some(_)) => Ok(config.region(Region::from_static("us-east-1"))),
-            (None, None) => Err(NoRegion),
-        }
+        Ok((shared, region))
     }
 }
 

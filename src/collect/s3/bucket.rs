@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
-use crate::aws::{self, NoRegion, Place, chain};
+use crate::aws::{Failure, NoRegion, Place, chain};
 use crate::config::source::From;
 
 /// Why the bucket did not give what was asked for.
@@ -52,52 +52,19 @@ impl S3Error {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        match error {
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let code = answer.err().code().map_or_else(|| status.to_string(), str::to_owned);
-                Self::of_code(code, answer.err().message().unwrap_or("no reason given"))
-            }
-            SdkError::ResponseError(answer) => {
-                Self::of_code(answer.raw().status().as_u16().to_string(), "its answer cannot be read")
-            }
-            other => Self::of_chain(&chain(other)),
-        }
-    }
-
-    fn of_code(code: String, message: &str) -> Self {
-        match code.as_str() {
-            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "403" => Self::Denied(code),
-            "NoSuchBucket" => Self::NoBucket,
-            "NoSuchKey" | "404" => Self::Gone,
-            "InvalidAccessKeyId"
-            | "SignatureDoesNotMatch"
-            | "ExpiredToken"
-            | "InvalidToken"
-            | "TokenRefreshRequired"
-            | "RequestTimeTooSkewed" => Self::BadCredentials(code),
-            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" | "301" => {
-                Self::WrongRegion
-            }
-            "SlowDown"
-            | "Throttling"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "TooManyRequests"
-            | "429"
-            | "503" => Self::Throttled(code),
-            _ => Self::Other { code, message: message.to_owned() },
-        }
-    }
-
-    /// What went wrong before there was an answer; the SDK tells it in words only.
-    fn of_chain(text: &str) -> Self {
-        if aws::is_about_credentials(text) {
-            Self::NoCredentials
-        } else if text.to_ascii_lowercase().contains("region") {
-            Self::NoRegion
-        } else {
-            Self::Unreachable(text.to_owned())
+        match Failure::of(error) {
+            Failure::Denied(said) => Self::Denied(said),
+            Failure::NoCredentials => Self::NoCredentials,
+            Failure::BadCredentials(code) => Self::BadCredentials(code),
+            Failure::NoRegion => Self::NoRegion,
+            Failure::WrongRegion => Self::WrongRegion,
+            Failure::Throttled(code) => Self::Throttled(code),
+            Failure::Unreachable(text) => Self::Unreachable(text),
+            Failure::Other { code, message } => match code.as_str() {
+                "NoSuchBucket" => Self::NoBucket,
+                "NoSuchKey" | "404" => Self::Gone,
+                _ => Self::Other { code, message },
+            },
         }
     }
 }
