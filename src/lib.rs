@@ -34,6 +34,9 @@ pub mod trail;
 /// Who was behind what: joins a login with what followed on it.
 pub mod link;
 
+/// CloudTrail's digest files: proof of what was delivered, and that nothing is missing.
+pub mod digest;
+
 /// Logins paired with their ends, as `last` does it.
 pub mod sessions;
 

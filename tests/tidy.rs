@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collect", &["event", "clock", "sources", "config", "aws"]),
     ("trail", &["event", "durable"]),
     ("link", &["event"]),
+    ("digest", &["event"]),
     ("sessions", &["event"]),
     ("index", &["event", "durable", "query", "trail"]),
     ("check", &["event", "config", "query", "index"]),
