@@ -6,30 +6,59 @@ use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use super::{chain, is_about_credentials};
+use super::{NoRegion, chain, is_about_credentials};
 
-/// A kind of failure, with what the service said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A kind of failure, with what the service said. The words go behind the name of what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The code, and the action that is not allowed where the service names it.
+    #[error("access is denied ({0})")]
     Denied(String),
     /// None were found.
+    #[error("no AWS credentials were found: give them as for the AWS CLI (environment, ~/.aws, or the machine's role)")]
     NoCredentials,
     /// They were found, and the service does not take them.
+    #[error("the AWS credentials are not accepted ({0}): renew them")]
     BadCredentials(String),
+    #[error("no AWS region is known: set region for this source")]
     NoRegion,
+    #[error("lies in another region: set region for this source")]
     WrongRegion,
+    #[error("asks to slow down ({0}): it is tried again")]
     Throttled(String),
     /// There was no answer.
+    #[error("cannot be reached, and is tried again: {0}")]
     Unreachable(String),
     /// Codes of that service alone, and what nobody foresaw.
-    Other {
-        code: String,
-        message: String,
-    },
+    #[error("answered {code}: {message}")]
+    Other { code: String, message: String },
+}
+
+impl From<NoRegion> for Failure {
+    fn from(NoRegion: NoRegion) -> Self {
+        Self::NoRegion
+    }
 }
 
 impl Failure {
+    /// Whether it may go better in a while, without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Throttled(_) | Self::Unreachable(_) => true,
+            Self::Other { code, .. } => matches!(
+                code.as_str(),
+                "InternalError"
+                    | "InternalFailure"
+                    | "InternalServerError"
+                    | "ServiceUnavailable"
+                    | "500"
+                    | "502"
+                    | "504"
+            ),
+            _ => false,
+        }
+    }
+
     pub fn of<E>(error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 
-use crate::aws::{Failure, NoRegion, Place, chain};
+use crate::aws::{Failure, Place, chain};
 use crate::config::source::From;
 
 /// Why the bucket did not give what was asked for.
@@ -18,34 +18,22 @@ pub(super) enum S3Error {
     Denied(String),
     #[error("does not exist: correct the bucket's name or the endpoint")]
     NoBucket,
-    #[error("no AWS credentials were found: give them as for the AWS CLI (environment, ~/.aws, or the machine's role)")]
-    NoCredentials,
-    #[error("the AWS credentials are not accepted ({0}): renew them")]
-    BadCredentials(String),
-    #[error("no AWS region is known: set region for this source")]
-    NoRegion,
     #[error("lies in another region: set region for this source to that of the bucket")]
     WrongRegion,
-    #[error("asks to slow down ({0}): it is tried again")]
-    Throttled(String),
-    #[error("cannot be reached, and is tried again: {0}")]
-    Unreachable(String),
     #[error("was listed, but is gone")]
     Gone,
-    #[error("answered {code}: {message}")]
-    Other { code: String, message: String },
+    #[error(transparent)]
+    Aws(Failure),
 }
 
 impl S3Error {
     /// Whether it may go better in a while, without anybody doing anything.
     pub(super) fn is_passing(&self) -> bool {
-        match self {
-            Self::Throttled(_) | Self::Unreachable(_) => true,
-            Self::Other { code, .. } => {
-                matches!(code.as_str(), "InternalError" | "ServiceUnavailable" | "500" | "502" | "504")
-            }
-            _ => false,
-        }
+        matches!(self, Self::Aws(failure) if failure.is_passing())
+    }
+
+    pub(super) fn unreachable(error: &(dyn Error + 'static)) -> Self {
+        Self::Aws(Failure::Unreachable(chain(error)))
     }
 
     fn of<E>(error: &SdkError<E>) -> Self
@@ -54,17 +42,10 @@ impl S3Error {
     {
         match Failure::of(error) {
             Failure::Denied(said) => Self::Denied(said),
-            Failure::NoCredentials => Self::NoCredentials,
-            Failure::BadCredentials(code) => Self::BadCredentials(code),
-            Failure::NoRegion => Self::NoRegion,
             Failure::WrongRegion => Self::WrongRegion,
-            Failure::Throttled(code) => Self::Throttled(code),
-            Failure::Unreachable(text) => Self::Unreachable(text),
-            Failure::Other { code, message } => match code.as_str() {
-                "NoSuchBucket" => Self::NoBucket,
-                "NoSuchKey" | "404" => Self::Gone,
-                _ => Self::Other { code, message },
-            },
+            Failure::Other { code, .. } if code == "NoSuchBucket" => Self::NoBucket,
+            Failure::Other { code, .. } if matches!(code.as_str(), "NoSuchKey" | "404") => Self::Gone,
+            other => Self::Aws(other),
         }
     }
 }
@@ -108,7 +89,7 @@ impl Bucket {
     pub(super) async fn open(from: &From) -> Result<Self, S3Error> {
         let From::S3 { bucket, region, endpoint, path_style, .. } = from else { return Err(S3Error::NoBucket) };
         let place = Place { region: region.as_deref(), endpoint: endpoint.as_deref(), path_style: *path_style };
-        let config = place.s3().await.map_err(|NoRegion| S3Error::NoRegion)?;
+        let config = place.s3().await.map_err(|none| S3Error::Aws(none.into()))?;
         Ok(Self { client: Client::from_conf(config.build()), name: bucket.clone() })
     }
 
@@ -130,7 +111,7 @@ impl Bucket {
     pub(super) async fn fetch(&self, key: &str) -> Result<Vec<u8>, S3Error> {
         let object = self.client.get_object().bucket(&self.name).key(key).send().await;
         let object = object.map_err(|error| S3Error::of(&error))?;
-        let body = object.body.collect().await.map_err(|error| S3Error::Unreachable(chain(&error)))?;
+        let body = object.body.collect().await.map_err(|error| S3Error::unreachable(&error))?;
         Ok(body.to_vec())
     }
 }

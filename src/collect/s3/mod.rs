@@ -333,8 +333,7 @@ impl S3<'_> {
 
     fn object(&self, fetch: Fetch, outlet: &mut Outlet, each: &mut impl FnMut(&str, Done)) -> Result<(), Halt> {
         let Fetch { object, body } = fetch;
-        let body =
-            self.wire.wait(async { body.await.unwrap_or_else(|error| Err(S3Error::Unreachable(error.to_string()))) });
+        let body = self.wire.wait(async { body.await.unwrap_or_else(|error| Err(S3Error::unreachable(&error))) });
         let origin = self.address(&object.key);
         let done = match body {
             Ok(_) if object.bytes > OBJECT_BYTES_MAX => {
