@@ -65,7 +65,7 @@ fn parsed(event: &Event) -> Value {
 
 #[test]
 fn every_record_of_every_file_becomes_its_event() {
-    let (mut objects, mut records) = (0, 0);
+    let (mut objects, mut records, mut identities) = (0, 0, Identities::default());
     for path in files() {
         let content = content(&path);
         let name = path.to_string_lossy();
@@ -79,19 +79,51 @@ fn every_record_of_every_file_becomes_its_event() {
         for (event, record) in events.iter().zip(&expected) {
             assert_eq!(Some(event.what.action.as_str()), record["eventName"].as_str(), "{name}");
             assert_eq!(Some(event.when), record["eventTime"].as_str().and_then(Stamp::parse), "{name}");
-            let is_named = event.who.name.is_some() || record["userIdentity"]["type"].is_null();
-            assert!(is_named, "{name}: nobody in {record}");
+            identities.note(event, record);
         }
         objects += 1;
         records += expected.len();
     }
-    println!("{records} records in {objects} objects");
+    println!("{records} records in {objects} objects\n{}", identities.table());
+}
+
+/// For each type of identity: records, those without a name, those without an object.
+#[derive(Default)]
+struct Identities(BTreeMap<String, [usize; 3]>);
+
+impl Identities {
+    /// Nobody is named only where the record names nobody.
+    fn note(&mut self, event: &Event, record: &Value) {
+        let kind = record["userIdentity"]["type"].as_str().unwrap_or("none");
+        let [all, nameless, without_object] = self.0.entry(kind.to_owned()).or_default();
+        *all += 1;
+        *nameless += usize::from(event.who.name.is_none());
+        *without_object += usize::from(event.what.object.is_none());
+        let identity = &record["userIdentity"];
+        let names_nobody = ["userName", "arn", "invokedBy"].iter().all(|name| identity[name].is_null());
+        assert!(event.who.name.is_some() || kind == "none" || names_nobody, "nobody in {record}");
+        assert_eq!(event.what.object, event.what.objects.first().cloned(), "{record}");
+        let arns = record["resources"].as_array().into_iter().flatten().filter_map(|resource| resource["ARN"].as_str());
+        for arn in arns.filter(|arn| !arn.is_empty()) {
+            assert!(event.what.objects.iter().any(|object| object == arn), "no {arn} of {record}");
+        }
+        let ip = record["sourceIPAddress"].as_str().unwrap_or_default();
+        let is_placed = event.who.ip.is_some() || event.who.service.is_some() || event.who.host.is_some();
+        assert_eq!(is_placed, !ip.is_empty() || event.who.service.is_some(), "{record}");
+    }
+
+    fn table(&self) -> String {
+        let row = |(kind, [all, nameless, without_object]): (&String, &[usize; 3])| {
+            format!("{kind:20} {all:6} records, {nameless} without a name, {without_object} without an object\n")
+        };
+        self.0.iter().map(row).collect()
+    }
 }
 
 /// Records within the examples of other people's rules: one a line, under `event`.
 #[test]
 fn records_of_rule_tests_become_events() {
-    let mut seen = 0;
+    let (mut seen, mut identities) = (0, Identities::default());
     for path in files().iter().filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")) {
         for line in fs::read_to_string(path).expect("text").lines() {
             let line: Value = serde_json::from_str(line).expect("JSON");
@@ -104,10 +136,11 @@ fn records_of_rule_tests_become_events() {
             assert_eq!(actions, [record["eventName"].as_str().expect("a name")], "{record}");
             let is_failed = !record["errorCode"].is_null() || !record["errorMessage"].is_null();
             assert_eq!(events[0].outcome.as_str() == "failure", is_failed || says_failure(record), "{record}");
+            identities.note(&events[0], record);
             seen += 1;
         }
     }
-    println!("{seen} records of rule tests");
+    println!("{seen} records of rule tests\n{}", identities.table());
 }
 
 fn says_failure(record: &Value) -> bool {

@@ -39,7 +39,7 @@ pub fn to_ecs(event: &Event) -> Json {
 const EXPOSES: &str = "what.exposes";
 
 /// Fields that are lists even where they hold one value.
-const LISTS: &[&str] = &["what.category", "tags"];
+const LISTS: &[&str] = &["what.category", "what.objects", "tags"];
 
 fn put_field(doc: &mut Map<String, Json>, field: &Field, event: &Event) {
     let mut values = Vec::new();

@@ -253,6 +253,9 @@ pub static FIELDS: &[Field] = &[
         text(e.what.provider.as_deref(), sink);
     }),
     field!("what.object", Keyword, [], "the thing acted on", |e, sink| text(e.what.object.as_deref(), sink)),
+    field!("what.objects", Keyword, [], "all that a call to AWS acted on, by name and ARN", |e, sink| {
+        e.what.objects.iter().for_each(|object| sink(Value::Str(object)));
+    }),
     field!("what.command", Text, ["process.command_line"], "the command line", |e, sink| text(
         e.what.command.as_deref(),
         sink

@@ -130,6 +130,9 @@ pub struct What {
     /// The one thing acted on: a path, a group, a security group's id, an alert's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// Everything acted on, `object` first; empty for sources that name one thing at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// The run that it belongs to, after the runs around it; outermost first.

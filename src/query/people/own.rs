@@ -74,7 +74,8 @@ const fn yielding(of: Of, what: What, known: &'static [Identity]) -> Step {
 pub(super) const TYPED: &str = "(what.action:ssh.* AND NOT outcome:success AND NOT what.action:(ssh.session.start OR \
      ssh.session.end OR ssh.subsystem)) OR (what.action:auth.* AND NOT outcome:success) OR tags:spoof_suspect OR source.kind:btmp OR \
      (outcome:failure AND what.category:authentication AND NOT what.action:(su.session OR polkit.authorize) AND NOT \
-     (source.kind:cloudtrail AND NOT what.provider:signin.amazonaws.com AND NOT what.action:AssumeRoleWith*))";
+     (source.kind:cloudtrail AND NOT what.provider:signin.amazonaws.com AND NOT what.action:AssumeRoleWith*)) OR \
+     (source.kind:cloudtrail AND what.action:(CredentialChallenge OR PasswordRecoveryRequested))";
 
 static IS_TYPED: LazyLock<Ast> = LazyLock::new(|| {
     // The text is a constant and a test parses it. Who might have typed anything is nobody.

@@ -12,6 +12,7 @@
 
 mod beginning;
 mod exposure;
+mod insight;
 mod record;
 mod records;
 mod scan;

@@ -49,6 +49,11 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Nothing is in it: it is missing, or no map.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members().is_empty()
+    }
+
     pub(super) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -64,6 +69,24 @@ impl<'a> Tree<'a> {
             Self::Number(number) => Some(number.to_string()),
             Self::Flag(flag) => Some(flag.to_string()),
             _ => None,
+        }
+    }
+
+    /// Hands every scalar at a path to `sink`, of every item of the lists on the way.
+    pub(super) fn each_text(&self, path: &str, sink: &mut dyn FnMut(Cow<'_, str>)) {
+        match (self, path.split_once('.')) {
+            (Self::List(items), _) => items.iter().for_each(|item| item.each_text(path, sink)),
+            (_, Some((key, rest))) => self.member(key).each_text(rest, sink),
+            (_, None) => self.member(path).each_scalar(sink),
+        }
+    }
+
+    fn each_scalar(&self, sink: &mut dyn FnMut(Cow<'_, str>)) {
+        match self {
+            Self::List(items) => items.iter().for_each(|item| item.each_scalar(sink)),
+            Self::Text(text) if !text.is_empty() => sink(Cow::Borrowed(text)),
+            Self::Number(number) => sink(Cow::Owned(number.to_string())),
+            _ => {}
         }
     }
 
@@ -218,6 +241,14 @@ mod tests {
         assert_eq!(tree.member("e").number(), Some(443));
         assert!(tree.member("d").is_true() && tree.member("f").is_true() && !tree.member("e").is_true());
         assert!(tree.any_case("E").is_some() && tree.get("E").is_none());
+    }
+
+    #[test]
+    fn every_item_of_a_list_is_found() {
+        let tree = tree(r#"{"a":[{"b":["x",""]},{"b":"y"},{"b":{"b":"no"}},{"c":1},[{"b":3}]]}"#);
+        let mut found = Vec::new();
+        tree.each_text("a.b", &mut |text| found.push(text.into_owned()));
+        assert_eq!(found, ["x", "y", "3"]);
     }
 
     #[test]

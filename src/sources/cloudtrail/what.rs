@@ -1,19 +1,26 @@
 //! What was called, and what it was done to.
 
 use super::exposure::exposes;
+use super::insight;
 use super::tree::Tree;
 use crate::event::{Named, Outcome, What};
 use crate::sources::plain::UNPARSED;
 
 /// The call and its object; what it let in, if it succeeded.
 pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
-    let provider = record.text("eventSource");
+    let provider = record.first_text(&["eventSource", "insightDetails.eventSource"]);
     let service = provider.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
     let (target, group) = if service == "iam" { (iam_user(record), iam_group(record)) } else { (None, None) };
+    let mut category: Vec<String> = category(record, service, action).map(str::to_owned).into_iter().collect();
+    if is_of_network(record) && !category.iter().any(|known| known == NETWORK_CATEGORY) {
+        category.push(NETWORK_CATEGORY.to_owned());
+    }
+    let objects = if insight::is_insight(record) { insight::objects(record) } else { objects(record) };
     What {
         action: action.to_owned(),
-        category: category(record, service, action).map(str::to_owned).into_iter().collect(),
-        object: object(record),
+        category,
+        object: objects.first().cloned(),
+        objects,
         command: None,
         run: Vec::new(),
         target,
@@ -23,14 +30,22 @@ pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
     }
 }
 
+const NETWORK_CATEGORY: &str = "network";
+
+/// What a VPC endpoint saw of a call, and perhaps refused.
+fn is_of_network(record: &Tree<'_>) -> bool {
+    record.member("eventCategory").as_str() == Some("NetworkActivity")
+}
+
 /// The ECS category: by service, and for EC2, S3 and STS by the name of the call.
 fn category(record: &Tree<'_>, service: &str, action: &str) -> Option<&'static str> {
     match service {
+        _ if insight::is_insight(record) => None,
         "signin" | "sso-oauth" => Some("authentication"),
         "sso" if SIGN_IN.iter().any(|name| action.starts_with(name)) => Some("authentication"),
         "sts" if SIGN_IN.iter().any(|name| action.starts_with(name)) => Some("authentication"),
         "iam" | "sso" | "sso-directory" | "identitystore" | "organizations" => Some("iam"),
-        "ec2" if NETWORK.iter().any(|part| action.contains(part)) => Some("network"),
+        "ec2" if NETWORK.iter().any(|part| action.contains(part)) => Some(NETWORK_CATEGORY),
         "s3" if action.ends_with("Object") => Some("file"),
         _ if action == UNPARSED => None,
         _ if record.text("readOnly").as_deref() == Some("true") => None,
@@ -59,14 +74,47 @@ const NETWORK: &[&str] = &[
 /// Old records lack `readOnly`.
 const READING: &[&str] = &["Get", "List", "Describe", "Head", "Lookup"];
 
-/// The one thing the call was about: by what requests and responses name it, the most particular first.
-fn object(record: &Tree<'_>) -> Option<String> {
-    let (request, response) = (parameters(record), response(record));
-    if let (Some(bucket), Some(key)) = (request.text("bucketName"), request.text("key")) {
-        return Some(format!("{bucket}/{key}"));
+/// What the call was about, by what it is named in the request, the response and the details of a service, the
+/// most particular first; then the ARNs that AWS lists. Each once.
+fn objects(record: &Tree<'_>) -> Vec<String> {
+    let places = [parameters(record), response(record), record.member("serviceEventDetails")];
+    let mut found = Found::default();
+    if let (Some(bucket), Some(key)) = (places[0].text("bucketName"), places[0].text("key")) {
+        found.add(&format!("{bucket}/{key}"));
     }
-    let named = OBJECTS.iter().find_map(|path| request.text(path).or_else(|| response.text(path)));
-    named.or_else(|| record.first_text(&["resources.ARN", "resources.arn"]))
+    for path in OBJECTS {
+        // The response repeats the request, in another spelling at times.
+        let mut is_named = false;
+        for place in places {
+            if !is_named {
+                place.each_text(path, &mut |name| {
+                    is_named = true;
+                    found.add(&name);
+                });
+            }
+        }
+    }
+    for path in ["resources.ARN", "resources.arn", "resources.ARNPrefix", "vpcEndpointId"] {
+        record.each_text(path, &mut |arn| found.add(&arn));
+    }
+    found.0
+}
+
+/// One call stops a thousand instances at most, and nobody reads more than this.
+const OBJECTS_MAX: usize = 100;
+
+/// ARNs have up to 2,048 characters. Longer text is no name.
+const OBJECT_BYTES_MAX: usize = 2_048;
+
+#[derive(Default)]
+struct Found(Vec<String>);
+
+impl Found {
+    fn add(&mut self, name: &str) {
+        if self.0.len() < OBJECTS_MAX && name.len() <= OBJECT_BYTES_MAX && !self.0.iter().any(|known| known == name) {
+            self.0.push(name.to_owned());
+        }
+    }
 }
 
 const OBJECTS: &[&str] = &[
@@ -76,6 +124,8 @@ const OBJECTS: &[&str] = &[
     "instanceId",
     "instancesSet.items.instanceId",
     "instancesSet.items.imageId",
+    "groupSet.items.groupId",
+    "securityGroupIds",
     "networkAclId",
     "routeTableId",
     "networkInterfaceId",
@@ -130,6 +180,8 @@ const OBJECTS: &[&str] = &[
     "certificateArn",
     "resourceArn",
     "resourceName",
+    "targetPrincipal",
+    "role_name",
     "arn",
     "name",
 ];

@@ -12,7 +12,10 @@ use crate::event::{Named, Who};
 pub(super) fn who(record: &Tree<'_>) -> Who {
     let identity = record.member("userIdentity");
     let mut who = identify(record, identity);
-    who.id = identity.first_text(&["principalId", "arn", "onBehalfOf.userId"]);
+    who.id = match identity.member("type").as_str() {
+        Some("IdentityCenterUser") => identity.first_text(&["onBehalfOf.userId", "principalId", "arn"]),
+        _ => identity.first_text(&["principalId", "arn", "onBehalfOf.userId"]),
+    };
     who.key = identity.text("accessKeyId");
     who.service = identity.text("invokedBy");
     from_where(record, &mut who);
@@ -38,16 +41,34 @@ fn identify(record: &Tree<'_>, identity: &Tree<'_>) -> Who {
             let credential = identity.text("credentialId");
             Who {
                 as_: credential.map(|id| Named { name: None, id: Some(id) }),
-                ..named("user", identity.text("onBehalfOf.userId"))
+                ..named("user", signed_in(record).or_else(|| identity.first_text(&["onBehalfOf.userId", "userName"])))
             }
         }
-        Some("AWSAccount") => named("account", identity.first_text(&["accountId", "principalId"])),
+        // Whoever it is in the other account: only its id, and of a role the name of the session, is told here.
+        Some("AWSAccount") => {
+            let principal = identity.text("principalId").unwrap_or_default();
+            let session = principal.split_once(':').map(|(_, session)| session.to_owned());
+            Who { session, ..named("account", identity.first_text(&["accountId", "principalId"])) }
+        }
         Some("Directory") => named("directory", identity.first_text(&["principalId", "accountId"])),
         Some("AWSService") => named("service", identity.text("invokedBy")),
+        // Identity Center says so of its users where it does not say `IdentityCenterUser`.
+        Some("Unknown") => match signed_in(record).or_else(user_name).or_else(|| identity.text("onBehalfOf.userId")) {
+            Some(name) => named("user", Some(name)),
+            None => Who { name: identity.text("principalId"), ..Who::default() },
+        },
         Some(_) => Who { name: user_name(), ..Who::default() },
         None => Who::default(),
     }
 }
+
+/// Whom Identity Center signs in: it tells the name once, as the event's own. Of attempts it may be hidden.
+fn signed_in(record: &Tree<'_>) -> Option<String> {
+    record.text("additionalEventData.UserName").filter(|name| name != HIDDEN)
+}
+
+/// What AWS writes for a name that may be a password typed in the wrong place.
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
 fn named(kind: &str, name: Option<String>) -> Who {
     Who { kind: Some(kind.to_owned()), name, ..Who::default() }
@@ -85,17 +106,20 @@ fn last_part(arn: Option<&str>) -> Option<String> {
     (!last.is_empty()).then(|| last.to_owned())
 }
 
-/// `sourceIPAddress` is an address, or the name of the service that called, or words (`AWS Internal`).
+/// `sourceIPAddress` is an address, or the name of the service that called, or words.
 fn from_where(record: &Tree<'_>, who: &mut Who) {
     let Some(from) = record.text("sourceIPAddress") else { return };
     if let Ok(ip) = from.parse::<IpAddr>() {
         who.ip = Some(ip);
-    } else if from.ends_with(".amazonaws.com") {
+    } else if SERVICES.iter().any(|ending| from.ends_with(ending)) {
         who.service.get_or_insert(from);
     } else if who.service.as_ref() != Some(&from) {
         who.host = Some(from);
     }
 }
+
+/// How the names of services end; AWS calls itself by the last one.
+const SERVICES: &[&str] = &[".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.internal", "AWS Internal"];
 
 #[cfg(test)]
 mod tests {
@@ -133,7 +157,7 @@ mod tests {
         assert_eq!(from("ec2.amazonaws.com", ""), (None, some("ec2.amazonaws.com"), None));
         assert_eq!(from("ec2.amazonaws.com", "ecs.amazonaws.com"), (None, some("ecs.amazonaws.com"), None));
         assert_eq!(from("AWS Internal", "AWS Internal"), (None, some("AWS Internal"), None));
-        assert_eq!(from("AWS Internal", ""), (None, None, some("AWS Internal")));
+        assert_eq!(from("AWS Internal", ""), (None, some("AWS Internal"), None));
         assert_eq!(from("203.0.113.7:443", ""), (None, None, some("203.0.113.7:443")));
     }
 }
