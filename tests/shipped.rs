@@ -17,6 +17,8 @@ const IDS: &[&str] = &[
     "linux/ssh-login-as-root",
     "linux/sudo-denied",
     "whodid/anchor-failed",
+    "whodid/source-damaged",
+    "whodid/source-failed",
     "whodid/trail-conflict",
 ];
 

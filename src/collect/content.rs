@@ -120,6 +120,11 @@ impl Content {
         Ok(Print::of(&self.file.metadata()?))
     }
 
+    /// The bytes of the file, packed where it is.
+    pub(super) fn packed_bytes(&self) -> BufReader<At<'_>> {
+        BufReader::with_capacity(READ_BYTES, At { file: &self.file, offset: 0 })
+    }
+
     /// The unpacked content from an offset on.
     pub(super) fn read_from(&self, offset: u64) -> io::Result<Unpack<BufReader<At<'_>>>> {
         let start = if self.packed { 0 } else { offset };

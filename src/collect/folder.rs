@@ -1,22 +1,21 @@
-//! CloudTrail objects that lie in folders: each is read whole, and once for as long as it does not change.
+//! CloudTrail objects and digests that lie in folders: each is read whole, and once for as long as it does not change.
 //!
 //! Their records have ids of their own (`eventID`), so every object is sent as possibly known: what
 //! the trail holds is left out, over restarts, overlaps and doubles.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Mode;
-use super::content::{Content, FileId, Print, READ_BYTES, Unreadable};
+use super::content::{Content, FileId, Print, Unreadable};
 use super::files::{self, Failing, Found};
-use super::notice::Notice;
-use super::outlet::{Closed, Outlet, Pushed};
+use super::names::Kind;
+use super::object::{self, About, Ended};
+use super::outlet::{Closed, Outlet};
 use super::setting::Setting;
 use super::stop::{Stop, Woken};
 use super::watch::Watch;
-use crate::sources::Identity;
 
 /// `AWSLogs/o-1/1/CloudTrail/eu-west-1/2026/11/20` is nine deep; links may lead in circles.
 const DEPTH_MAX: usize = 32;
@@ -61,7 +60,7 @@ struct Folder<'a> {
 
 impl Folder<'_> {
     fn look(&mut self, objects: Objects, mode: Mode, stop: &Stop) -> Result<(), Closed> {
-        let Objects { found, mut failures, skipped, .. } = objects;
+        let Objects { found, mut failures, .. } = objects;
         let present: HashSet<_> = found.iter().map(|object| &object.path).collect();
         self.read.retain(|path, _| present.contains(path));
         self.settling.retain(|path, _| present.contains(path));
@@ -87,9 +86,6 @@ impl Folder<'_> {
             }
         }
         self.outlet.flush()?;
-        for (folder, note) in skipped {
-            self.outlet.note_read(&folder.to_string_lossy(), 0, 0, 0, Some(note));
-        }
         self.failing.report(failures, self.outlet)?;
         if self.settling.is_empty() {
             self.outlet.progress.drained(self.setting.name());
@@ -98,91 +94,29 @@ impl Folder<'_> {
     }
 
     fn object(&mut self, path: &Path, stop: &Stop) -> Result<Result<(), Unreadable>, Closed> {
-        let source = &self.setting.source;
-        let content = match Content::open(path, self.setting.members(), source.decompressed_bytes_max) {
+        let content = match Content::open(path, self.setting.members(), self.setting.source.decompressed_bytes_max) {
             Ok(content) => content,
             Err(problem) => return Ok(Err(problem)),
         };
-        let origin = path.to_string_lossy();
-        let mut object = Object::new(self.setting, &origin);
-        let mut from = match content.read_from(0) {
-            Ok(from) => from,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => break,
-                // An object that was begun is read to its end, unless that takes long.
-                Ok(_) if stop.is_set() && object.bytes > STOP_BYTES => return Ok(Ok(())),
-                Ok(n) => object.push(&buffer[..n], self.outlet)?,
-                Err(error) => return Ok(Err(error.into())),
-            }
+        let about = About { origin: &path.to_string_lossy(), signature: None };
+        // An object that was begun is read to its end, unless that takes long.
+        let goes_on = |bytes| bytes <= STOP_BYTES || !stop.is_set();
+        match object::read(content.packed_bytes(), about, self.setting, self.outlet, goes_on)? {
+            Ended::Read | Ended::Stopped => Ok(Ok(())),
+            Ended::Broken(error) => Ok(Err(error.into())),
         }
-        object.end(from.damage().map(ToString::to_string), self.outlet)?;
-        Ok(Ok(()))
     }
 }
 
 /// So much of an object is read even when it is time to stop: a second's work.
 const STOP_BYTES: u64 = 64 << 20;
 
-/// One object on its way, from a folder or a bucket.
-pub(super) struct Object<'a> {
-    origin: &'a str,
-    decoder: Box<dyn crate::sources::Decoder>,
-    clock: crate::clock::Clock,
-    events: Vec<crate::event::Event>,
-    bytes: u64,
-    sent: u64,
-    known: u64,
-}
-
-impl<'a> Object<'a> {
-    pub(super) fn new(setting: &Setting, origin: &'a str) -> Self {
-        let decoder = setting.decoder_now(Identity::Content, origin);
-        Self { origin, decoder, clock: setting.clock, events: Vec::new(), bytes: 0, sent: 0, known: 0 }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8], outlet: &mut Outlet) -> Result<(), Closed> {
-        self.bytes += bytes.len() as u64;
-        self.decoder.push(bytes, self.clock.now(), &mut self.events);
-        self.hand_on(outlet)
-    }
-
-    /// The object is over, or cannot be read further.
-    pub(super) fn end(mut self, damage: Option<String>, outlet: &mut Outlet) -> Result<(), Closed> {
-        self.decoder.finish(self.clock.now(), &mut self.events);
-        self.hand_on(outlet)?;
-        if let Some(problem) = &damage {
-            // The name of an object is unique, wherever it lies.
-            let name = self.origin.rsplit('/').next().unwrap_or(self.origin);
-            let notice = Notice::damaged(outlet.source(), self.origin, problem);
-            outlet.say_once(notice, &[name.as_bytes(), problem.as_bytes()])?;
-        }
-        outlet.note_read(self.origin, self.bytes, self.sent, self.known, damage.as_deref());
-        Ok(())
-    }
-
-    fn hand_on(&mut self, outlet: &mut Outlet) -> Result<(), Closed> {
-        for event in self.events.drain(..) {
-            match outlet.push(event, true)? {
-                Pushed::Sent => self.sent += 1,
-                Pushed::Known => self.known += 1,
-            }
-        }
-        Ok(())
-    }
-}
-
 /// What lies under the paths of a source.
 #[derive(Default)]
 struct Objects {
-    /// By name, which for CloudTrail is by region and time.
+    /// By name, which for CloudTrail is by region and time; digests come behind what they speak of.
     found: Vec<Found>,
     failures: Vec<(String, String)>,
-    /// Folders that hold something else, and what.
-    skipped: Vec<(PathBuf, &'static str)>,
     /// Every folder that was walked, the last one in the order of names first.
     folders: Vec<PathBuf>,
     walked: HashSet<FileId>,
@@ -199,7 +133,7 @@ impl Objects {
                 false => objects.found.push(Found { path, print }),
             }
         }
-        objects.found.sort_by(|a, b| a.path.cmp(&b.path));
+        objects.found.sort_by_cached_key(|object| (Kind::of(&object.path.to_string_lossy()), object.path.clone()));
         objects.found.dedup_by(|a, b| a.path == b.path);
         objects.folders.sort_by(|a, b| b.cmp(a));
         objects
@@ -223,23 +157,11 @@ impl Objects {
             let Ok(metadata) = fs::metadata(&path) else { continue };
             let print = Print::of(&metadata);
             if metadata.is_dir() {
-                match entry.file_name().to_str().and_then(other_kind) {
-                    Some(note) => self.skipped.push((path, note)),
-                    None => self.walk(&path, print.id, depth + 1),
-                }
+                self.walk(&path, print.id, depth + 1);
             } else if metadata.is_file() && is_object(&path) {
                 self.found.push(Found { path, print });
             }
         }
-    }
-}
-
-/// What lies beside `CloudTrail/` and holds no records of it.
-pub(super) fn other_kind(name: &str) -> Option<&'static str> {
-    match name {
-        "CloudTrail-Digest" => Some("digests, not records: passed over"),
-        "CloudTrail-Insight" => Some("insights, not records: passed over"),
-        _ => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Notice {
     origin: String,
     facts: Vec<(&'static str, Json)>,
     problem: Option<String>,
+    /// Bytes that go with it.
+    kept: Option<Vec<u8>>,
 }
 
 impl Notice {
@@ -41,7 +43,14 @@ impl Notice {
     }
 
     fn new(action: &'static str, source: &str, origin: &str) -> Self {
-        Self { action, source: source.to_owned(), origin: origin.to_owned(), facts: Vec::new(), problem: None }
+        Self {
+            action,
+            source: source.to_owned(),
+            origin: origin.to_owned(),
+            facts: Vec::new(),
+            problem: None,
+            kept: None,
+        }
     }
 
     fn problem(mut self, problem: &str) -> Self {
@@ -60,17 +69,29 @@ impl Notice {
         self
     }
 
+    /// Keeps bytes beside the event.
+    pub(super) fn keep(mut self, bytes: Vec<u8>) -> Self {
+        self.kept = Some(bytes);
+        self
+    }
+
     pub(super) fn stream(self, id: StreamId) -> Self {
         self.fact("lineage", json!(id.lineage)).fact("generation", json!(id.generation))
     }
 
     pub(super) fn event(self, now: Stamp) -> Event {
-        let Self { action, source, origin, facts, problem } = self;
+        let Self { action, source, origin, facts, problem, kept } = self;
         let named = [("source", json!(source)), ("origin", json!(origin))];
         let said = problem.iter().map(|problem| ("problem", json!(problem)));
         let facts = named.into_iter().chain(said).chain(facts).collect::<Vec<_>>();
         let mut event = own::with_detail(action, &source, now, facts);
         event.reason = problem;
+        match kept.map(String::from_utf8) {
+            Some(Ok(text)) => event.raw = Some(text),
+            // Packed bytes are no text with a few wrong bytes: read as text they would only be three times as long.
+            Some(Err(bytes)) => event.raw_base64 = Some(data_encoding::BASE64.encode(bytes.as_bytes())),
+            None => {}
+        }
         event
     }
 

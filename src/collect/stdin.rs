@@ -6,6 +6,8 @@ use std::io::{self, BufReader, Read};
 use std::os::fd::AsFd;
 
 use super::content::READ_BYTES;
+use super::notice::Notice;
+use super::object::{QUARANTINE_BYTES_MAX, quarantine};
 use super::outlet::{Closed, Outlet, Pushed};
 use super::setting::Setting;
 use super::stop::{Stop, Woken};
@@ -58,7 +60,12 @@ fn read_from(input: impl Read + AsFd, setting: &Setting, stop: &Stop, outlet: &m
     }
     if let Some(damage) = from.damage() {
         let problem = damage.to_string();
-        outlet.say(super::notice::Notice::damaged(outlet.source(), ORIGIN, &problem))?;
+        let notice = Notice::damaged(outlet.source(), ORIGIN, &problem);
+        outlet.say(match from.rest(QUARANTINE_BYTES_MAX) {
+            Ok(Some(rest)) => quarantine(notice, rest),
+            // Where reading fails there is nothing to keep.
+            Ok(None) | Err(_) => notice,
+        })?;
         note = Some(problem);
     }
     outlet.note_read(ORIGIN, bytes, sent, known, note.as_deref());

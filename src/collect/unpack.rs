@@ -6,6 +6,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use sha2::{Digest as _, Sha256};
+
 use super::packing::{Member, Outcome, Packing};
 
 /// What may follow a member (RFC 1952 §2.2 allows more of them, so do xz and zstd).
@@ -37,6 +39,13 @@ pub(super) enum Damage {
     TooLarge { of: Packing, good: u64 },
 }
 
+impl Damage {
+    /// The content came to its end, and something follows it.
+    fn is_behind(&self) -> bool {
+        matches!(self, Self::Trailing { .. } | Self::SecondMember { .. })
+    }
+}
+
 /// The name of a compression that whodid does not read.
 pub(super) fn foreign_compression(head: &[u8]) -> Option<&'static str> {
     head.starts_with(b"BZh").then_some("bzip2")
@@ -51,11 +60,53 @@ pub(super) struct Unpack<R> {
     damage: Option<Damage>,
 }
 
+/// What follows the content and was not unpacked: its first bytes as they are, and how much it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) kept: Vec<u8>,
+    pub(super) bytes: u64,
+    /// Of all of it, in lower-case hex.
+    pub(super) sha256: String,
+}
+
 enum State {
     Start,
     Plain,
     Member(Packing, Member),
     End,
+}
+
+impl Rest {
+    pub(super) fn of(bytes: &[u8], kept_max: usize) -> Self {
+        let mut rest = Gathered::new(kept_max);
+        rest.push(bytes);
+        rest.end()
+    }
+}
+
+struct Gathered {
+    kept_max: usize,
+    kept: Vec<u8>,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Gathered {
+    fn new(kept_max: usize) -> Self {
+        Self { kept_max, kept: Vec::new(), bytes: 0, hash: Sha256::new() }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let room = self.kept_max - self.kept.len();
+        self.kept.extend(bytes.iter().take(room));
+        self.bytes += bytes.len() as u64;
+        self.hash.update(bytes);
+    }
+
+    fn end(self) -> Rest {
+        let sha256 = data_encoding::HEXLOWER.encode(&self.hash.finalize());
+        Rest { kept: self.kept, bytes: self.bytes, sha256 }
+    }
 }
 
 impl<R: BufRead> Unpack<R> {
@@ -66,6 +117,26 @@ impl<R: BufRead> Unpack<R> {
     /// After reading has ended: why it ended early, if it did.
     pub(super) fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
+    }
+
+    /// After reading has ended: what follows the content, which came to its end before it.
+    pub(super) fn rest(&mut self, kept_max: usize) -> io::Result<Option<Rest>> {
+        if !self.damage.as_ref().is_some_and(Damage::is_behind) {
+            return Ok(None);
+        }
+        let mut rest = Gathered::new(kept_max);
+        loop {
+            match self.from.fill_buf() {
+                Ok([]) => return Ok(Some(rest.end())),
+                Ok(bytes) => {
+                    rest.push(bytes);
+                    let passed = bytes.len();
+                    self.from.consume(passed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn end(&mut self, damage: Option<Damage>) {

@@ -2,7 +2,6 @@
 
 use super::bucket::{Bucket, Listing, S3Error};
 use super::keys::{self, Level};
-use crate::collect::folder::other_kind;
 
 /// What lies below the configured prefix.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -71,5 +70,14 @@ async fn folders(bucket: &Bucket, prefix: &str) -> Result<Vec<String>, S3Error> 
             Some(more) => listing.more = Some(more),
             None => return Ok(found),
         }
+    }
+}
+
+/// What lies beside `CloudTrail/` and holds no records of it.
+pub(super) fn other_kind(name: &str) -> Option<&'static str> {
+    match name {
+        "CloudTrail-Digest" => Some("digests, not records: passed over"),
+        "CloudTrail-Insight" => Some("insights, not records: passed over"),
+        _ => None,
     }
 }

@@ -16,23 +16,21 @@ mod moto;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Read as _;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
-use super::content::READ_BYTES;
-use super::folder::{Object, other_kind};
 use super::notice::Notice;
+use super::object::{self, About};
 use super::outlet::{Closed, Outlet};
 use super::positions::{Positions, cursor_event};
 use super::setting::Setting;
-use super::unpack::{Members, Unpack};
 use super::{Mode, Outside};
 use crate::config::source::From;
 use bucket::{Bucket, Listed, Listing, S3Error};
+use discover::other_kind;
 
 /// Objects that are fetched ahead while one is decoded: enough to hide a round trip.
 const FETCHES: usize = 8;
@@ -365,14 +363,8 @@ impl S3<'_> {
     }
 
     fn decode(&self, body: &[u8], origin: &str, outlet: &mut Outlet) -> Result<(), Closed> {
-        let mut from = Unpack::new(body, Members::One, self.setting.source.decompressed_bytes_max);
-        let mut object = Object::new(self.setting, origin);
-        let mut buffer = vec![0; READ_BYTES];
-        // Reading from memory does not fail; damage is told apart.
-        while let Ok(n @ 1..) = from.read(&mut buffer) {
-            object.push(&buffer[..n], outlet)?;
-        }
-        object.end(from.damage().map(ToString::to_string), outlet)
+        let about = About { origin, signature: None };
+        object::read(body, about, self.setting, outlet, |_| true).map(|_| ())
     }
 
     fn say_once(&self, origin: &str, problem: &str, object: &Listed, outlet: &mut Outlet) -> Result<(), Closed> {
