@@ -463,3 +463,68 @@ fn every_example_configuration_is_right() {
     }
     assert!(seen >= 3, "only {seen} examples");
 }
+
+/// Lists are what saved queries name, in force and for their examples.
+#[test]
+fn lists_are_read_into_the_queries_that_name_them() {
+    let bench = Bench::new();
+    bench.put(
+        "site/queries/own/jump.toml",
+        "title = \"x\"\ndescription = \"x\"\nquery = 'NOT where.host:$jump_hosts'\nsources = [\"auth\"]\n\
+         [lists]\njump_hosts = [\"jump-9\"]\n",
+    );
+    let read = |text: &str| bench.read(&format!("data = \"d\"\n{text}")).expect("right");
+    let tree = |query: &whodid::query::Query| query.at(whodid::event::Stamp::from_micros(0)).to_string();
+    let (unset, set) = (read(""), read("[lists]\njump_hosts = [\"jump-1\", \"jump-*\"]"));
+    let query = |config: &Config| config.queries["own/jump"].clone();
+    assert!(query(&unset).query.answerable().is_err());
+    assert!(unset.query("where.host:$jump_hosts").expect("known").answerable().is_err());
+    assert_eq!(tree(&query(&set).query), "NOT (where.host:jump-1 OR where.host:jump-*)");
+    for config in [&unset, &set] {
+        assert_eq!(tree(&query(config).proof), "NOT where.host:jump-9");
+        assert!(config.queries["aws/unused-region"].query.answerable().is_err(), "others stay as they are");
+    }
+    // Another list is another definition, and only of the queries that name it.
+    let other = read("[lists]\njump_hosts = [\"jump-2\"]");
+    let hash = |config: &Config, id: &str| {
+        let defined = config.files.iter().find(|file| file.id == id && file.kind == Kind::Query).expect("defined");
+        assert_eq!(defined.sha256, config.queries[id].sha256);
+        defined.sha256.clone()
+    };
+    let hashes = [&unset, &set, &other].map(|config| hash(config, "own/jump"));
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2], "{hashes:?}");
+    assert_eq!(hash(&unset, "aws/root-activity"), hash(&set, "aws/root-activity"));
+}
+
+#[test]
+fn lists_that_are_wrong_are_refused() {
+    let bench = Bench::new();
+    bench.put(
+        "site/queries/own/jump.toml",
+        "title = \"x\"\ndescription = \"x\"\nquery = 'NOT where.host:$jump_hosst'\nsources = [\"auth\"]\n\
+         [lists]\njump_hosts = [\"jump-9\"]\n",
+    );
+    bench.put(
+        "site/queries/own/more.toml",
+        "title = \"x\"\ndescription = \"x\"\nquery = 'who.ip:$networks'\nsources = [\"auth\"]\n\
+         [lists]\nnetworks = [\"office\"]\nspare = [\"x\"]\n",
+    );
+    let text = "data = \"d\"\n[lists]\nregions_in_us = [\"eu-central-1\"]\naccounts = [\"\", 7]\n\
+                iam_admins = \"alice\"\nBad-Name = []\ntrail_buckets = [\" \"]\n";
+    assert_eq!(
+        bench.refused(text),
+        [
+            "site/queries/own/jump.toml:3: `query`, column 16: there is no list \"jump_hosst\": did you mean \
+             \"jump_hosts\"? (`whodid query explain` shows how it is read)",
+            "site/queries/own/more.toml:3: `query`, column 8: the list \"networks\" holds \"office\": \"office\" is \
+             no address or network (mend `networks` under [lists])",
+            "site/queries/own/more.toml:7: no query names the list `spare` (known: networks)",
+            "site/whodid.toml:3: no query names the list `regions_in_us` (did you mean `regions_in_use`?)",
+            "site/whodid.toml:4: `accounts`: an element of the list is a whole number (each must be a text in quotes)",
+            "site/whodid.toml:5: `iam_admins` must be a list in brackets, not a text (mend the value)",
+            "site/whodid.toml:6: `Bad-Name` cannot be the name of a list (small letters, digits and underscores, a \
+             letter first)",
+            "site/whodid.toml:7: `trail_buckets`: a value is empty (remove it)",
+        ]
+    );
+}

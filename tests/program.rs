@@ -19,6 +19,7 @@ mod init;
 mod intake;
 mod kept;
 mod kills;
+mod lists;
 pub(crate) mod people;
 mod prove;
 mod quickstart_run;

@@ -7,10 +7,14 @@ use whodid::sources::{self, zone::Zone};
 /// What is promised to be there; renaming one breaks the configurations that name it.
 const IDS: &[&str] = &[
     "ansible/playbook-without-finish",
+    "aws/break-glass-role",
     "aws/cloudtrail-stopped",
     "aws/console-login-without-mfa",
+    "aws/iam-changed-by-outsider",
     "aws/root-activity",
     "aws/security-group-open-to-world",
+    "aws/unknown-account",
+    "aws/unused-region",
     "linux/contradiction",
     "linux/privileged-group-change",
     "linux/ssh-brute-force",

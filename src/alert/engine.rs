@@ -109,8 +109,7 @@ impl Engine {
             let id = &question.alert.id;
             let families = &question.query.sources;
             let is_watched = watched.entry(families.clone()).or_insert_with(|| self.watches(families, index));
-            if let Ok(false) = is_watched {
-                let reason = Unknown::NoSource(families.clone()).to_string();
+            if let Some(reason) = inapplicable(&question, matches!(is_watched, Ok(false))) {
                 evaluation.skipped.push(Skipped { id: id.clone(), reason });
                 self.looked.insert(id.clone(), now);
                 continue;
@@ -182,8 +181,8 @@ impl Engine {
             finding: None,
             skipped: None,
         };
-        if let Ok(false) = self.watches(&query.sources, index) {
-            standing.skipped = Some(Unknown::NoSource(query.sources.clone()).to_string());
+        standing.skipped = inapplicable(question, matches!(self.watches(&query.sources, index), Ok(false)));
+        if standing.skipped.is_some() {
             return standing;
         }
         let slot = alert.schedule.last_due(now);
@@ -250,6 +249,14 @@ impl Standing {
     /// Why nothing is known.
     pub fn unknown(&self) -> Option<&Unknown> {
         self.finding.as_ref()?.answer.as_ref().err()
+    }
+}
+
+/// Why an alert is not evaluated.
+fn inapplicable(question: &Question<'_>, is_unwatched: bool) -> Option<String> {
+    match is_unwatched {
+        true => Some(Unknown::NoSource(question.query.sources.clone()).to_string()),
+        false => question.answerable().err().map(|unset| unset.to_string()),
     }
 }
 

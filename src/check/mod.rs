@@ -136,6 +136,9 @@ fn doubted(question: &Question<'_>, finding: Finding, doubt: Option<Unknown>) ->
 /// The answer of the index for the window that ends at `slot`.
 pub fn evaluate(question: &Question<'_>, index: &dyn Index, slot: Stamp) -> Finding {
     let is_plain = question.alert.by.is_empty() && question.alert.measure == Measure::Count;
+    if let Err(unset) = question.answerable() {
+        return Finding { slot, answer: Err(unset.into()) };
+    }
     let answer = if is_plain { count(question, index, slot) } else { tally(question, index, slot) };
     Finding { slot, answer }
 }

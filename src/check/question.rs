@@ -13,7 +13,7 @@ use crate::config::alert::{Alert, Compare, Measure};
 use crate::event::fields::{self, FieldRef};
 use crate::event::{Family, Stamp, own};
 use crate::query::ast::{Ast, Test};
-use crate::query::people;
+use crate::query::{Query, Unset, people};
 
 /// An alert and the query it names.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,15 @@ impl<'a> Question<'a> {
             all.push(Ast::Not(Box::new(Ast::Or(is_verdict.into()))));
         }
         Ast::And(all)
+    }
+
+    /// Fails where it names a list that is not set.
+    pub fn answerable(&self) -> Result<(), Unset> {
+        let pair = match &self.alert.measure {
+            Measure::Unmatched(unmatched) => Some([&unmatched.start, &unmatched.finish]),
+            _ => None,
+        };
+        Unset::check(pair.into_iter().flatten().chain([&self.query.query]).flat_map(Query::unset))
     }
 
     /// The queries of a start and of a finish.

@@ -132,6 +132,7 @@ pub struct Freshness<'a> {
 impl Freshness<'_> {
     /// An error says what is missing for a whole picture.
     pub fn judge(&self, question: &Question<'_>, index: &dyn Index) -> Result<(), Unknown> {
+        question.answerable()?;
         let status = self.status.ok_or(Unknown::NoStatus)?;
         let families = &question.query.sources;
         let needed = || status.sources.iter().filter(|source| families.is_empty() || families.contains(&source.kind));

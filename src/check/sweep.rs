@@ -63,6 +63,7 @@ pub fn sweep(
     seen: Option<u64>,
     each: &mut dyn FnMut(Sweep<'_, '_>),
 ) -> Result<u64, Unknown> {
+    question.answerable()?;
     let at_once = if question.is_fixed() { slots.len() } else { 1 };
     let mut complete_to = u64::MAX;
     for slots in slots.chunks(at_once.max(1)) {

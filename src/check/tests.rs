@@ -386,3 +386,22 @@ fn numbers_have_the_ranges_of_the_guidelines() {
 
 mod joined;
 mod property;
+
+/// A list that nobody set is neither empty nor everything.
+#[test]
+fn a_question_with_a_list_that_is_not_set_has_no_answer() {
+    let lists = crate::query::Lists::default().only(&["admins".to_owned()].into());
+    let unset = SavedQuery {
+        query: crate::query::Query::parse_with("NOT who.name:$admins", &lists).expect("a query"),
+        ..saved("x", "*")
+    };
+    let memory = logins(&["11:50"]);
+    for by in [vec![], vec![field("who.name")]] {
+        let alert = Alert { by, ..alert("x") };
+        let finding = evaluate(&Question::new(&alert, &unset), &memory, at("12:00"));
+        assert_eq!(finding.state(), State::Unknown);
+        let error = finding.answer.expect_err("no answer");
+        assert!(error.is_unwatched(), "{error}");
+        assert_eq!(error.to_string(), "a list is not set: set lists.admins in whodid.toml");
+    }
+}

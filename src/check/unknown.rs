@@ -2,6 +2,7 @@
 
 use crate::event::{Family, Stamp};
 use crate::index::IndexError;
+use crate::query::Unset;
 
 /// The reason of a state that is UNKNOWN, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +10,10 @@ use crate::index::IndexError;
 pub enum Unknown {
     #[error(transparent)]
     Index(#[from] IndexError),
+
+    // The question is not whole.
+    #[error(transparent)]
+    Unset(#[from] Unset),
 
     // The question is too large for an exact answer in bounded memory.
     #[error("more than {most} {what}: narrow the query or shorten the window")]
@@ -29,9 +34,9 @@ pub enum Unknown {
 }
 
 impl Unknown {
-    /// Nobody watches what the alert is about: it is not broken, it does not apply here.
+    /// Nobody watches what the alert is about, or has said what it is about: it is not broken, it does not apply here.
     pub fn is_unwatched(&self) -> bool {
-        matches!(self, Self::NoSource(_))
+        matches!(self, Self::NoSource(_) | Self::Unset(_))
     }
 
     /// What is critical in spite of it is critical: the picture is current, only not whole.

@@ -1,5 +1,6 @@
 //! `whodid alert list|test`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::ops::Bound;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::config::alert::Alert;
 use crate::event::{Stamp, escape};
 use crate::index::Joined;
 use crate::index::embedded::Searcher;
+use crate::query::Unset;
 use crate::trail::Reader;
 
 /// List alerts, and try them on the past
@@ -74,7 +76,27 @@ fn list(config: &Config) -> String {
             alert.query.clone(),
         ]
     };
-    table(["ID", "WHEN", "WINDOW", "WARN", "CRITICAL", "NOTIFY", "QUERY"], config.alerts.values().map(row))
+    let header = ["ID", "WHEN", "WINDOW", "WARN", "CRITICAL", "NOTIFY", "QUERY"];
+    let unset = unset(config, |_| true).map(|(why, ids)| format!("\nnot evaluated, because {why}: {ids}\n"));
+    [table(header, config.alerts.values().map(row))].into_iter().chain(unset).collect()
+}
+
+/// Alerts that are not evaluated because nobody has said what they need to know: why, and which.
+pub(super) fn unset(
+    config: &Config,
+    is_meant: impl Fn(&Question<'_>) -> bool,
+) -> impl Iterator<Item = (String, String)> {
+    let mut by_reason: BTreeMap<Unset, Vec<&str>> = BTreeMap::new();
+    let questions = config.alerts.values().filter_map(|alert| {
+        let question = Question::new(alert, config.queries.get(&alert.query)?);
+        is_meant(&question).then_some(question)
+    });
+    for question in questions {
+        if let Err(unset) = question.answerable() {
+            by_reason.entry(unset).or_default().push(&question.alert.id);
+        }
+    }
+    by_reason.into_iter().map(|(unset, ids)| (unset.to_string(), escape::line(&ids.join(", ")).into_owned()))
 }
 
 fn test(config: &Config, id: &str, span: &Span) -> anyhow::Result<String> {

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
+use super::alert::unset;
 use super::settings::Place;
+use crate::check::Question;
 use crate::config::{Config, example};
 use crate::event::escape;
 
@@ -78,9 +80,13 @@ fn summary(config: &Config) -> String {
         ("queries", config.queries.len().to_string()),
         ("alerts", config.alerts.len().to_string()),
     ];
+    let is_watched =
+        |question: &Question<'_>| config.sources.iter().any(|source| question.query.sources.contains(&source.family));
+    let unset = unset(config, is_watched);
     lines
         .iter()
         .map(|(name, value)| format!("{name:<8} {}\n", escape::line(value)))
+        .chain(unset.map(|(why, ids)| format!("         not evaluated, because {why}: {ids}\n")))
         .chain(["ok\n".to_owned()])
         .collect()
 }

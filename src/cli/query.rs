@@ -12,7 +12,7 @@ use crate::config::prove::{ExampleResult, Verdict, test_examples};
 use crate::config::{Config, SavedQuery};
 use crate::event::fields::{FIELDS, Kind};
 use crate::event::{Event, escape};
-use crate::query::{Query, explain};
+use crate::query::explain;
 use crate::sources;
 
 /// List, test and explain queries
@@ -50,10 +50,13 @@ impl Args {
                 let config = place.settings()?;
                 let (saved, query) = match config.queries.get(&query) {
                     Some(saved) => (Some(saved), saved.query.clone()),
-                    None => (None, Query::parse(&query)?),
+                    None => (None, config.query(&query)?),
                 };
                 out.write_all(about(saved).as_bytes())?;
                 writeln!(out, "{}", explain(&query.at(config.clock.now())))?;
+                if let Err(unset) = query.answerable() {
+                    writeln!(out, "{unset}; until then it finds nothing")?;
+                }
             }
             Command::Fields => out.write_all(fields().as_bytes())?,
         }

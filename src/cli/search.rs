@@ -15,7 +15,6 @@ use super::span::Span;
 use crate::config::Config;
 use crate::index::embedded::Searcher;
 use crate::index::{Hits, Index as _, Joined, Search};
-use crate::query::Query;
 use crate::query::ast::Ast;
 use crate::trail::Reader;
 
@@ -62,11 +61,12 @@ impl Args {
     }
 
     fn tree(&self, config: &Config) -> anyhow::Result<Ast> {
-        let now = config.clock.now();
-        match &self.saved {
-            Some(id) => Ok(saved(config, id)?.query.at(now)),
-            None => Ok(Query::parse(self.query.as_deref().unwrap_or("*"))?.at(now)),
-        }
+        let query = match &self.saved {
+            Some(id) => saved(config, id)?.query.clone(),
+            None => config.query(self.query.as_deref().unwrap_or("*"))?,
+        };
+        query.answerable()?;
+        Ok(query.at(config.clock.now()))
     }
 
     fn print(&self, hits: &Hits) -> io::Result<()> {

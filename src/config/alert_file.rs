@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::event::fields::{self, FieldRef};
+use crate::query::Lists;
+use crate::query::lists::Named;
 use crate::schedule::Schedule;
 use crate::sources::zone::Zone;
 
 use super::alert::{Alert, BadLimits, Channel, Compare, Limits, Measure, Unmatched};
 use super::channel;
 use super::definitions::Text;
+use super::lists;
 use super::problem::nearest;
 use super::saved;
 use super::section::{Document, Key, Section, Shape, Table};
@@ -20,6 +23,8 @@ pub(super) struct Known<'a> {
     /// Ids of the saved queries, those with errors among them: these are reported where they are.
     pub(super) queries: &'a BTreeSet<String>,
     pub(super) channels: &'a BTreeMap<String, Channel>,
+    /// What its queries may name.
+    pub(super) lists: &'a Lists,
     /// Whom an alert tells that does not say whom.
     pub(super) notify: &'a [String],
 }
@@ -30,7 +35,7 @@ pub(super) fn read(document: &Document<'_>, id: &str, text: &Text, known: &Known
     let query = read_query(&mut top, id, known);
     let schedule = read_schedule(&mut top);
     let window = top.required(&WINDOW);
-    let measure = read_measure(&mut top);
+    let measure = read_measure(&mut top, known.lists);
     let by = top.or_default(&BY);
     let (compare, limits) = read_limits(&mut top);
     let notify = if top.has(NOTIFY.declaration.name) {
@@ -57,6 +62,7 @@ pub(super) fn read(document: &Document<'_>, id: &str, text: &Text, known: &Known
     top.finish();
     Some(Alert {
         id: id.to_owned(),
+        sha256: measure.as_ref().map(|measure| sha256(&text.sha256, measure))?,
         query: query?,
         schedule: schedule?,
         window: window?,
@@ -67,8 +73,16 @@ pub(super) fn read(document: &Document<'_>, id: &str, text: &Text, known: &Known
         notify: notify?,
         renotify,
         lateness: lateness?,
-        sha256: text.sha256.clone(),
     })
+}
+
+/// Of the file, and of the lists that its own queries name.
+fn sha256(of_file: &str, measure: &Measure) -> String {
+    let mut named = Named::new();
+    if let Measure::Unmatched(unmatched) = measure {
+        named.extend([&unmatched.start, &unmatched.finish].into_iter().flat_map(|query| query.lists().clone()));
+    }
+    lists::sha256(of_file, &named)
 }
 
 /// The query it names, else the one of its own id.
@@ -106,7 +120,7 @@ fn read_schedule(top: &mut Section<'_, '_>) -> Option<Schedule> {
     }
 }
 
-fn read_measure(top: &mut Section<'_, '_>) -> Option<Measure> {
+fn read_measure(top: &mut Section<'_, '_>, lists: &Lists) -> Option<Measure> {
     match top.or_default(&MEASURE)? {
         Made::Count => Some(Measure::Count),
         Made::Distinct => top.required(&FIELD).map(Measure::Distinct),
@@ -117,8 +131,8 @@ fn read_measure(top: &mut Section<'_, '_>) -> Option<Measure> {
         Made::Unmatched => {
             let (start, finish) = (top.required(&START), top.required(&FINISH));
             let (key, within) = (top.required(&KEY), top.required(&WITHIN));
-            let start = start.as_deref().and_then(|text| saved::parse(top, "start", text));
-            let finish = finish.as_deref().and_then(|text| saved::parse(top, "finish", text));
+            let start = start.as_deref().and_then(|text| saved::parse(top, "start", text, lists));
+            let finish = finish.as_deref().and_then(|text| saved::parse(top, "finish", text, lists));
             let unmatched = Unmatched { start: start?, finish: finish?, key: key?, within: within? };
             Some(Measure::Unmatched(Box::new(unmatched)))
         }

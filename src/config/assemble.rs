@@ -11,7 +11,7 @@ use super::file::{self, Settings};
 use super::problem::{Problem, Problems, suggest};
 use super::saved;
 use super::section::Document;
-use super::{Config, Defined, FILE_NAME, Intake, Kind, Machine, Signing, alert_file};
+use super::{Config, Defined, FILE_NAME, Intake, Kind, Machine, Signing, alert_file, lists};
 
 /// Where the pieces come from.
 pub(super) struct Place<'a> {
@@ -35,14 +35,29 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         path: path.to_owned(),
         sha256: definitions::sha256(text),
     }));
-    let queries = found.read_all(Kind::Query, definitions::queries(place.folder), |document, id, text| {
-        saved::read(document, id, &text.sha256)
-    });
+    let in_force = settings.lists.lists();
+    let mut named: BTreeSet<String> = lists::declared().collect();
+    let queries = found.read_all(
+        Kind::Query,
+        definitions::queries(place.folder),
+        |document, id, text| saved::read(document, id, &text.sha256, &in_force, &mut named),
+        |query| &query.sha256,
+    );
+    settings.lists.report_unnamed(&document, &named);
+    let in_force = in_force.only(&named);
     let known_queries: BTreeSet<String> = found.ids(Kind::Query).collect();
-    let known = alert_file::Known { queries: &known_queries, channels: &settings.channels, notify: &settings.notify };
-    let mut alerts = found.read_all(Kind::Alert, definitions::alerts(place.folder), |document, id, text| {
-        alert_file::read(document, id, text, &known)
-    });
+    let known = alert_file::Known {
+        queries: &known_queries,
+        channels: &settings.channels,
+        lists: &in_force,
+        notify: &settings.notify,
+    };
+    let mut alerts = found.read_all(
+        Kind::Alert,
+        definitions::alerts(place.folder),
+        |document, id, text| alert_file::read(document, id, text, &known),
+        |alert| &alert.sha256,
+    );
     disable(&document, &settings, &mut alerts, &found);
     let data = data_folder(place, &settings, &document);
     let keys = keys_folder(place, &settings, &document, data.as_deref());
@@ -74,6 +89,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         channels: settings.channels,
         anchors: settings.anchors,
         people: settings.people.into(),
+        lists: in_force,
         keep: settings.keep,
         link: settings.link,
         signing: settings.signing,
@@ -97,7 +113,8 @@ impl Found {
         &mut self,
         kind: Kind,
         definitions: Definitions,
-        read: impl Fn(&Document<'_>, &str, &Text) -> Option<T>,
+        mut read: impl FnMut(&Document<'_>, &str, &Text) -> Option<T>,
+        hash: impl Fn(&T) -> &str,
     ) -> BTreeMap<String, T> {
         self.problems.extend(definitions.problems);
         self.warnings.extend(definitions.warnings);
@@ -106,7 +123,8 @@ impl Found {
             let document = Document::parse(&text.file, &text.text);
             let value = read(&document, &id, &text);
             self.problems.extend(document.into_problems());
-            self.files.push(Defined { kind, id: id.clone(), path: text.file, sha256: text.sha256 });
+            let sha256 = value.as_ref().map_or(text.sha256, |value| hash(value).to_owned());
+            self.files.push(Defined { kind, id: id.clone(), path: text.file, sha256 });
             all.extend(value.map(|value| (id, value)));
         }
         all

@@ -10,11 +10,12 @@ use crate::query::People;
 
 use super::alert::Channel;
 use super::anchor::Anchor;
+use super::lists::Listed;
 use super::machine::Machine;
 use super::section::{Document, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, intake, person, settings, signing};
+use super::{Keep, Signing, anchor, channel, intake, lists, person, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -32,6 +33,7 @@ pub(super) struct Settings {
     pub(super) anchors: Vec<Anchor>,
     pub(super) people: People,
     pub(super) channels: BTreeMap<String, Channel>,
+    pub(super) lists: Listed,
     pub(super) disabled: Vec<At<String>>,
     /// Whom alerts tell that do not say whom.
     pub(super) notify: Vec<String>,
@@ -67,6 +69,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         anchors: anchor::read_all(&mut top, folder),
         people: person::read_all(&mut top),
         channels: channel::read_all(&mut top),
+        lists: top.section(&lists::LISTS).map(lists::read).unwrap_or_default(),
         disabled: Vec::new(),
         notify: Vec::new(),
     };

@@ -17,6 +17,7 @@ mod definitions;
 pub mod example;
 mod file;
 pub mod intake;
+mod lists;
 mod machine;
 mod person;
 mod problem;
@@ -45,7 +46,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::query::People;
+use crate::query::{Lists, People, Query, QueryError};
 
 use assemble::{Place, assemble};
 
@@ -72,6 +73,8 @@ pub struct Config {
     pub anchors: Vec<Anchor>,
     /// Who is who, when the trail is read.
     pub people: Arc<People>,
+    /// What queries may name; those that are known and not set among them.
+    pub lists: Lists,
     /// How much of the trail is kept.
     pub keep: Keep,
     /// Whether it is said who was behind what.
@@ -103,7 +106,7 @@ pub struct Defined {
     pub id: String,
     /// The file; for one in the binary, its path in whodid's own repository.
     pub path: PathBuf,
-    /// Lower-case hex.
+    /// Of the file and of the lists it names, in lower-case hex.
     pub sha256: String,
 }
 
@@ -115,6 +118,11 @@ impl Config {
     /// folder, else in `/etc/whodid`, else nothing but the defaults. `--data` goes before `data`.
     pub fn discover(config: Option<&Path>, data: Option<&Path>) -> Result<Self, Problems> {
         Self::discover_on(&Machine::look(), config, data)
+    }
+
+    /// Reads a query with the lists that are in force.
+    pub fn query(&self, text: &str) -> Result<Query, QueryError> {
+        Query::parse_with(text, &self.lists)
     }
 
     /// The same on a machine that says so of itself.

@@ -47,7 +47,7 @@ pub fn test_examples(
     people: &People,
     decoder: fn(Stream) -> Box<dyn Decoder>,
 ) -> Vec<ExampleResult> {
-    let tree = query.query.at(now);
+    let tree = query.proof.at(now);
     let run = |example: &Example| ExampleResult {
         name: example.name.clone(),
         must_match: example.matches,
@@ -144,6 +144,7 @@ mod tests {
             title: String::new(),
             description: String::new(),
             query: Query::parse(text).expect("a query"),
+            proof: Query::parse(text).expect("a query"),
             text: text.into(),
             sources: vec![Family::Auth],
             severity: Severity::Low,

@@ -1,11 +1,15 @@
 //! A saved query: a question with a title, the controls it serves, and examples that prove what it finds.
 //!
 //! One file `queries/<domain>/<id>.toml`. Its examples are records as a source writes them, so that a
-//! test of the query is a test of the decoder too ([`super::prove`]).
+//! test of the query is a test of the decoder too ([`super::prove`]). It may name lists of the operator's; the file
+//! says what they are for its examples.
+
+use std::collections::BTreeSet;
 
 use crate::event::Family;
-use crate::query::Query;
+use crate::query::{Lists, Query};
 
+use super::lists;
 use super::section::{Document, Key, Section, Shape, Table};
 use super::setting::{Misread, Setting};
 
@@ -18,6 +22,8 @@ pub struct SavedQuery {
     /// What it finds, why that matters, and where to look first.
     pub description: String,
     pub query: Query,
+    /// The same with the lists of its own file: what its examples are held against.
+    pub proof: Query,
     /// The query as it is written.
     pub text: String,
     /// The families whose events it is about; without a source of one of them it cannot answer.
@@ -29,7 +35,7 @@ pub struct SavedQuery {
     /// What it finds although nothing is wrong.
     pub false_positives: Vec<String>,
     pub examples: Vec<Example>,
-    /// Of the file, in lower-case hex.
+    /// Of the file and of the lists it names, in lower-case hex.
     pub sha256: String,
 }
 
@@ -81,7 +87,13 @@ impl Setting for Severity {
 }
 
 /// Reads one file; none if anything in it is wrong, and the document says what.
-pub(super) fn read(document: &Document<'_>, id: &str, sha256: &str) -> Option<SavedQuery> {
+pub(super) fn read(
+    document: &Document<'_>,
+    id: &str,
+    sha256: &str,
+    in_force: &Lists,
+    named: &mut BTreeSet<String>,
+) -> Option<SavedQuery> {
     let mut top = document.top(&QUERY);
     let title = top.required(&TITLE);
     let description = top.required(&DESCRIPTION);
@@ -93,13 +105,22 @@ pub(super) fn read(document: &Document<'_>, id: &str, sha256: &str) -> Option<Sa
     let false_positives = top.or_default(&FALSE_POSITIVES);
     let examples = top.sections(&EXAMPLE).into_iter().filter_map(|section| read_example(section, sources.as_deref()));
     let examples = examples.collect();
-    let query = text.as_deref().and_then(|text| parse(&top, TEXT.declaration.name, text));
+    let own = top.section(&lists::EXAMPLE_LISTS).map(lists::read).unwrap_or_default();
+    named.extend(own.names());
+    let parse = |lists: &Lists| parse(&top, TEXT.declaration.name, text.as_deref()?, lists);
+    let query = parse(&in_force.only(&own.names()));
+    let proof = if own.names().is_empty() { query.clone() } else { query.as_ref().and_then(|_| parse(&own.lists())) };
+    if let Some(query) = &query {
+        own.report_unnamed(document, &query.lists().keys().cloned().collect());
+    }
     top.finish();
     Some(SavedQuery {
         id: id.to_owned(),
         title: title?,
         description: description?.trim().to_owned(),
+        sha256: query.as_ref().map(|query| lists::sha256(sha256, query.lists()))?,
         query: query?,
+        proof: proof?,
         text: text?,
         sources: sources?,
         severity: severity?,
@@ -107,13 +128,12 @@ pub(super) fn read(document: &Document<'_>, id: &str, sha256: &str) -> Option<Sa
         references: references?,
         false_positives: false_positives?,
         examples,
-        sha256: sha256.to_owned(),
     })
 }
 
 /// Parses a query that stands in a file; what is wrong is reported on its own line there.
-pub(super) fn parse(section: &Section<'_, '_>, key: &str, text: &str) -> Option<Query> {
-    match Query::parse(text) {
+pub(super) fn parse(section: &Section<'_, '_>, key: &str, text: &str, lists: &Lists) -> Option<Query> {
+    match Query::parse_with(text, lists) {
         Ok(query) => Some(query),
         Err(error) => {
             let advice = error.help().unwrap_or_else(|| "`whodid query explain` shows how it is read".to_owned());
@@ -158,7 +178,7 @@ pub(super) static QUERY: Table = Table {
         &REFERENCES.declaration,
         &FALSE_POSITIVES.declaration,
     ],
-    tables: &[&EXAMPLE],
+    tables: &[&lists::EXAMPLE_LISTS, &EXAMPLE],
 };
 
 static TITLE: Key<String> = Key::required("title", "\"Somebody became root\"", "One line, for lists and messages.");

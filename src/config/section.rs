@@ -4,6 +4,7 @@
 //! default and description, once. [`Section`] reads the values by these declarations, and
 //! [`super::example`] prints the documented example from the same ones.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -132,7 +133,14 @@ impl<'i> Document<'i> {
 
     /// The top of the file.
     pub(super) fn top<'d>(&'d self, declared: &'static Table) -> Section<'d, 'i> {
-        Section { document: self, table: self.root.get_ref(), declared, at: None, read: BTreeSet::new() }
+        Section {
+            document: self,
+            table: self.root.get_ref(),
+            declared,
+            at: None,
+            read: BTreeSet::new(),
+            is_open: false,
+        }
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -165,6 +173,8 @@ pub(super) struct Section<'d, 'i> {
     /// Where its header stands; none for the top of the file.
     at: Option<usize>,
     read: BTreeSet<&'static str>,
+    /// Its keys are names of the writer's own, and were read.
+    is_open: bool,
 }
 
 impl<'d, 'i> Section<'d, 'i> {
@@ -206,6 +216,20 @@ impl<'d, 'i> Section<'d, 'i> {
         key.default_value()
     }
 
+    /// All entries of a table whose keys are names of the writer's own: each with its place, and with its value
+    /// where that is right.
+    pub(super) fn entries<T: Setting>(&mut self) -> Vec<(String, usize, Option<T>)> {
+        self.is_open = true;
+        let entry = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            let name = key.get_ref().to_string();
+            let read = T::read_spanned(value).map_err(|wrong| {
+                wrong.into_iter().for_each(|wrong| self.wrong::<T>(&name, value, wrong));
+            });
+            (name, key.span().start, read.ok())
+        };
+        self.table.iter().map(entry).collect()
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
@@ -233,6 +257,7 @@ impl<'d, 'i> Section<'d, 'i> {
             declared,
             at: None,
             read: BTreeSet::new(),
+            is_open: false,
         })
     }
 
@@ -260,7 +285,7 @@ impl<'d, 'i> Section<'d, 'i> {
     fn subsection(&self, value: &'d Spanned<DeValue<'i>>, declared: &'static Table) -> Option<Section<'d, 'i>> {
         let table = value.get_ref().as_table()?;
         let at = Some(value.span().start);
-        Some(Section { document: self.document, table, declared, at, read: BTreeSet::new() })
+        Some(Section { document: self.document, table, declared, at, read: BTreeSet::new(), is_open: false })
     }
 
     /// Reports something about a key's value, or about the table where the key is absent.
@@ -310,7 +335,7 @@ impl<'d, 'i> Section<'d, 'i> {
 
     /// Reports the keys that nobody asked for: unknown ones, and known ones that mean nothing here.
     pub(super) fn finish(self) {
-        for key in self.table.keys() {
+        for key in self.table.keys().filter(|_| !self.is_open) {
             let name: &str = key.get_ref();
             if self.read.contains(name) {
                 continue;

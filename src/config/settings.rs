@@ -11,7 +11,7 @@ use crate::sources::zone::Zone;
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
 use super::signing::SshKey;
-use super::{anchor, channel, intake, person};
+use super::{anchor, channel, intake, lists, person};
 
 pub(super) static TOP: Table = Table {
     name: "",
@@ -28,6 +28,7 @@ pub(super) static TOP: Table = Table {
         &LINK,
         &CHECK,
         &ALERTS,
+        &lists::LISTS,
         &channel::NOTIFY,
     ],
 };

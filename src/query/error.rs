@@ -41,6 +41,10 @@ pub enum Problem {
 
     #[error("unknown field \"{}\"{}", escape::line(name), did_you_mean(*suggestion))]
     UnknownField { name: String, suggestion: Option<&'static str> },
+    #[error("there is no list \"{}\"{}", escape::line(name), did_you_mean(suggestion.as_deref()))]
+    UnknownList { name: String, suggestion: Option<String> },
+    #[error("the list \"{list}\" holds \"{}\": {problem}", escape::line(value))]
+    ListValue { list: String, value: String, problem: Box<Problem> },
     #[error("the name of a field cannot hold wildcards")]
     WildcardInName,
     #[error("no field is named before the \":\"")]
@@ -90,6 +94,8 @@ pub enum Problem {
     RangeEmpty,
     #[error("the bound of a range cannot hold wildcards")]
     RangeWildcard,
+    #[error("the bound of a range cannot be a list")]
+    RangeList,
     #[error("{} {}: it knows no {construct}", escape::line(field), kind.is())]
     KindCannot { field: String, kind: FieldKind, construct: Construct },
 
@@ -172,7 +178,7 @@ impl fmt::Display for Construct {
     }
 }
 
-fn did_you_mean(name: Option<&'static str>) -> String {
+fn did_you_mean(name: Option<&str>) -> String {
     name.map(|name| format!(": did you mean \"{name}\"?")).unwrap_or_default()
 }
 
@@ -183,6 +189,11 @@ impl Problem {
             Self::UnknownField { suggestion: None, .. } => {
                 "`whodid query fields` lists them; to search for the text itself, put it in quotes"
             }
+            Self::UnknownList { suggestion: None, .. } => {
+                "name it under [lists]; if the sign is part of the value, put that in quotes"
+            }
+            Self::ListValue { list, .. } => return Some(format!("mend `{list}` under [lists]")),
+            Self::RangeList => "if the sign is part of the value, put that in quotes",
             Self::WildcardInName => "write one test per field, joined with OR",
             Self::NoName => "write name:value without a space; if the colon is part of the text, put that in quotes",
             Self::ExistsWhat => "write _exists_:who.name",

@@ -2,6 +2,7 @@
 //!
 //! This is the table of `docs/query.md` in code: whatever a kind does not know is refused here.
 
+use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 
 use super::ast::{Ast, Test, Wildcard, WildcardPart};
@@ -42,6 +43,32 @@ pub(super) fn value(field: &FieldRef, text: &str, span: &Range<usize>) -> Result
         }
     };
     Ok(Node::leaf(field, test))
+}
+
+/// The values of a list: those of a keyword that stand for themselves are one test, all others one each.
+pub(super) fn list(field: &FieldRef, name: &str, values: &[String], span: &Range<usize>) -> Result<Vec<Node>, Fault> {
+    let mut tests = Vec::new();
+    let mut plain = BTreeSet::new();
+    for text in values {
+        let word = Word { span: 0..text.len(), parts: pattern::parts(text) };
+        match word.plain() {
+            Some(value) if field.kind() == Kind::Keyword => {
+                plain.insert(fields::searchable(value).to_owned());
+            }
+            _ => tests.push(self::word(field, &word, text).map_err(|fault| {
+                let problem = fault.problem;
+                let problem = Problem::ListValue { list: name.to_owned(), value: text.clone(), problem };
+                Fault::new(span.clone(), problem)
+            })?),
+        }
+    }
+    let test = match plain.len() {
+        0 => return Ok(tests),
+        1 => Test::Keyword(plain.pop_first().unwrap_or_default()),
+        _ => Test::AnyOf(plain.into()),
+    };
+    tests.insert(0, Node::leaf(field, test));
+    Ok(tests)
 }
 
 pub(super) fn regex(field: &FieldRef, written: &Text) -> Result<Node, Fault> {

@@ -7,12 +7,14 @@
 //! It knows fields and values only from `event::fields`, reads no clock and does no I/O.
 //!
 //! Invariants: a tree that came from here holds no test that its field's kind does not know, so no
-//! engine has anything to refuse; printing such a tree and parsing the text gives the same tree.
+//! engine has anything to refuse; printing such a tree and parsing the text gives the same tree, but for
+//! lists ([`Lists`]), which are printed as their values.
 
 pub mod ast;
 mod error;
 mod explain;
 mod leaf;
+pub mod lists;
 pub mod matcher;
 mod network;
 mod node;
@@ -25,6 +27,7 @@ mod time;
 
 pub use error::{Problem, QueryError};
 pub use explain::explain;
+pub use lists::{Lists, Unset};
 pub use matcher::{Subject, matches};
 pub use people::{Attribution, People};
 pub use time::{TimeProblem, bounds};
@@ -52,13 +55,34 @@ pub use pattern::{REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX, WILDCARD_BYTES_MAX}
 pub struct Query {
     text: String,
     root: Node,
+    lists: lists::Named,
 }
 
 impl Query {
     /// Reads a query; whatever is wrong with it is found here, not later.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let root = parse::parse(text).map_err(|fault| QueryError::new(text, fault))?;
-        Ok(Self { text: text.to_owned(), root })
+        Self::parse_with(text, &Lists::default())
+    }
+
+    /// The same where lists can be named.
+    pub fn parse_with(text: &str, lists: &Lists) -> Result<Self, QueryError> {
+        let (root, lists) = parse::parse(text, lists).map_err(|fault| QueryError::new(text, fault))?;
+        Ok(Self { text: text.to_owned(), root, lists })
+    }
+
+    /// The lists that it names.
+    pub fn lists(&self) -> &lists::Named {
+        &self.lists
+    }
+
+    /// Fails where one of them is not set: the tree is then no answer to what is asked.
+    pub fn answerable(&self) -> Result<(), Unset> {
+        Unset::check(self.unset())
+    }
+
+    /// Those that are not set.
+    pub fn unset(&self) -> impl Iterator<Item = &str> {
+        self.lists.iter().filter(|(_, values)| values.is_none()).map(|(name, _)| name.as_str())
     }
 
     /// The tree, with date math reckoned from `now`.

@@ -10,36 +10,42 @@
 //! range    = ("[" | "{") bound "TO" bound ("]" | "}")
 //! ```
 //!
-//! Inside `name:( … )` every value is one of that field.
+//! Inside `name:( … )` every value is one of that field. After a field's name a word that begins with `$` names a
+//! list ([`Lists`]).
 
 use std::ops::{Bound, Range};
 
 use super::ast::Ast;
 use super::error::{Fault, Problem};
 use super::leaf;
+use super::lists::{self, Lists};
 use super::node::Node;
 use super::scan::{Scanner, Text, Until, Word};
 use super::{DEPTH_MAX, QUERY_BYTES_MAX, REGEXES_MAX, TESTS_MAX};
 use crate::event::fields::{self, FieldRef, Kind};
 
-pub(super) fn parse(text: &str) -> Result<Node, Fault> {
+/// The query, and the lists that it names.
+pub(super) fn parse(text: &str, lists: &Lists) -> Result<(Node, lists::Named), Fault> {
     if text.len() > QUERY_BYTES_MAX {
         return Err(Fault::new(0..0, Problem::TooLong(text.len())));
     }
-    let mut parser = Parser { scan: Scanner::new(text), depth: 0, tests: 0, regexes: 0 };
+    let named = lists::Named::new();
+    let mut parser = Parser { scan: Scanner::new(text), lists, named, depth: 0, tests: 0, regexes: 0 };
     parser.scan.skip_space();
     if parser.scan.peek().is_none() {
-        return Ok(Node::Done(Ast::All));
+        return Ok((Node::Done(Ast::All), parser.named));
     }
     let node = parser.any(None)?;
     match parser.scan.peek() {
-        None => Ok(node),
+        None => Ok((node, parser.named)),
         Some(c) => Err(Fault::new(parser.scan.here(), Problem::Unopened(c))),
     }
 }
 
 struct Parser<'q> {
     scan: Scanner<'q>,
+    lists: &'q Lists,
+    named: lists::Named,
     depth: usize,
     tests: usize,
     regexes: usize,
@@ -287,7 +293,26 @@ impl Parser<'_> {
         if let Some((bytes, problem)) = misread {
             return Err(Fault::new(word.span.start..word.span.start + bytes, problem));
         }
-        leaf::word(field, &word, written)
+        match written.strip_prefix(lists::SIGN).filter(|_| place != Place::Bare) {
+            Some(name) => self.list(field, name, &word.span),
+            None => leaf::word(field, &word, written),
+        }
+    }
+
+    /// Any of the values of a list.
+    fn list(&mut self, field: &FieldRef, name: &str, span: &Range<usize>) -> Result<Node, Fault> {
+        let Some(values) = self.lists.find(name) else {
+            let problem = Problem::UnknownList { name: name.to_owned(), suggestion: self.lists.suggest(name) };
+            return Err(Fault::new(span.clone(), problem));
+        };
+        self.named.insert(name.to_owned(), values.cloned());
+        let Some(values) = values else { return Ok(Node::Done(Ast::Nothing)) };
+        let tests = leaf::list(field, name, values, span)?;
+        // The first is counted already.
+        for _ in tests.iter().skip(1) {
+            self.count_test(span)?;
+        }
+        Ok(if tests.is_empty() { Node::Done(Ast::Nothing) } else { Node::join(tests, Node::Or) })
     }
 
     /// `>=x` and its like.
@@ -354,6 +379,9 @@ impl Parser<'_> {
             _ if word.is_any() => Ok(None),
             None => Err(Fault::new(word.span, Problem::RangeWildcard)),
             Some("") => Err(Fault::new(self.scan.here(), Problem::RangeShape)),
+            Some(_) if self.scan.slice(&word.span).starts_with(lists::SIGN) => {
+                Err(Fault::new(word.span, Problem::RangeList))
+            }
             Some(text) => Ok(Some(Text { text: text.to_owned(), span: word.span })),
         }
     }

@@ -82,6 +82,22 @@ pub(super) fn push_char(parts: &mut Vec<WildcardPart>, c: char) {
     }
 }
 
+/// A text with `*`, `?` and backslashes, all of it one pattern whatever else it holds.
+pub(super) fn parts(text: &str) -> Vec<WildcardPart> {
+    let mut parts = Vec::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => push_many(&mut parts),
+            '?' => parts.push(WildcardPart::One),
+            // One at the end stands for itself.
+            '\\' => push_char(&mut parts, chars.next().unwrap_or(c)),
+            c => push_char(&mut parts, c),
+        }
+    }
+    parts
+}
+
 /// `**` is `*`.
 pub(super) fn push_many(parts: &mut Vec<WildcardPart>) {
     if parts.last() != Some(&WildcardPart::Many) {
