@@ -10,7 +10,6 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -26,6 +25,9 @@ use whodid::trail::{Line, Reader};
 
 #[path = "../tests/generate/auth_log.rs"]
 mod auth_log;
+mod stage;
+
+use stage::{Measured, Stage, in_own_process, shares, timed, was_asked};
 
 const STAGES: &[Stage] = &[
     Stage { name: "read", what: "read the lines, and nothing else", run: read },
@@ -38,36 +40,15 @@ const STAGES: &[Stage] = &[
 /// Every form of message that there is, which is nothing that one log has: how much dearer rare lines are.
 const FORMS: Stage = Stage { name: "forms", what: "decode alone, of every line of the fixtures", run: decode };
 
-struct Stage {
-    name: &'static str,
-    what: &'static str,
-    /// Returns how many events there were, and after how many seconds the last one was.
-    run: fn(&Path) -> (u64, f64),
-}
-
-/// What a stage's process says on stdout: events, seconds, processor seconds, peak KiB.
-struct Measured {
-    events: f64,
-    seconds: f64,
-    processor: f64,
-    peak_kib: f64,
-}
-
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    if let Some(at) = args.iter().position(|arg| arg == "--stage") {
-        let stage = STAGES.iter().chain([&FORMS]).find(|stage| stage.name == args[at + 1]).expect("a known stage");
-        return measure(stage, Path::new(&args[at + 2]));
-    }
-    if args.iter().any(|arg| arg == "--test") {
-        // `cargo test --benches` only wants to know that it starts.
+    if was_asked(STAGES.iter().chain([&FORMS])) {
         return;
     }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let log = write_log(folder.path());
     let bytes = log.metadata().expect("it is there").len() as f64;
     let results: Vec<Measured> = STAGES.iter().map(|stage| in_own_process(stage, &log, bytes)).collect();
-    shares(&results);
+    shares(STAGES, &results);
     let forms = write_forms(folder.path());
     in_own_process(&FORMS, &forms, forms.metadata().expect("it is there").len() as f64);
 }
@@ -96,52 +77,6 @@ fn write_log(folder: &Path) -> PathBuf {
     }
     file.into_inner().expect("written").sync_all().expect("on disk");
     path
-}
-
-fn in_own_process(stage: &Stage, log: &Path, bytes: f64) -> Measured {
-    let program = std::env::current_exe().expect("this program");
-    let output = Command::new(program).arg("--stage").arg(stage.name).arg(log).output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    let [events, seconds, processor, peak_kib] = numbers[..] else {
-        panic!("{} said {said:?} {}", stage.name, String::from_utf8_lossy(&output.stderr));
-    };
-    println!(
-        "{:<11} {:>9.0} events/s {:>7.1} MB/s {:>6.2} µs of processor each, peak {:>4.0} MiB   {}",
-        stage.name,
-        events / seconds,
-        bytes / seconds / 1e6,
-        processor * 1e6 / events,
-        peak_kib / 1024.0,
-        stage.what,
-    );
-    Measured { events, seconds, processor, peak_kib }
-}
-
-fn measure(stage: &Stage, log: &Path) {
-    let (events, seconds) = (stage.run)(log);
-    println!("{events} {seconds} {} {}", processor_seconds(), peak_kib());
-}
-
-/// What each stage adds to the one before it, in processor time.
-fn shares(results: &[Measured]) {
-    let cost = |measured: &Measured| measured.processor * 1e6 / measured.events;
-    let whole = results.last().map_or(1.0, cost);
-    let mut before = 0.0;
-    for (stage, measured) in STAGES.iter().zip(results) {
-        let added = cost(measured) - before;
-        before = cost(measured);
-        println!("share of {:<11} {added:>6.2} µs {:>3.0} %", stage.name, 100.0 * added / whole);
-    }
-    let peak = results.iter().map(|measured| measured.peak_kib).fold(0.0, f64::max);
-    let slowest = results.iter().map(|measured| measured.events / measured.seconds).fold(f64::INFINITY, f64::min);
-    println!("slowest {slowest:.0} events/s, largest {:.0} MiB", peak / 1024.0);
-}
-
-fn timed(run: impl FnOnce() -> u64) -> (u64, f64) {
-    let begin = Instant::now();
-    let events = run();
-    (events, begin.elapsed().as_secs_f64())
 }
 
 fn read(log: &Path) -> (u64, f64) {
@@ -239,19 +174,4 @@ fn whole(log: &Path, views: bool, enough: u64) -> (u64, f64) {
     let report = runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs");
     drop(stop);
     (report.added.records, watching.join().expect("it only looks"))
-}
-
-/// Of this process, user and system.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().expect("ticks")).sum();
-    // USER_HZ is 100 on every architecture that Debian has.
-    ticks / 100.0
-}
-
-fn peak_kib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    peak.trim().trim_end_matches(" kB").parse().expect("a number")
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::key::Part;
 use super::{Key, Question, Unknown};
 use crate::config::alert::Measure;
+use crate::event::detail;
 use crate::event::fields::{self, FieldRef, Value};
 use crate::index::Hit;
 use crate::query::Subject;
@@ -106,7 +107,7 @@ fn values_of(field: &FieldRef, Hit { event, by, .. }: &Hit) -> BTreeSet<Box<str>
         FieldRef::Known(known) => known.each(event, &mut |value| {
             found.insert(text(value));
         }),
-        FieldRef::Detail(path) => fields::each_detail(event, &mut |at, value| {
+        FieldRef::Detail(path) => detail::each(event, &mut |at, value| {
             if at == path {
                 found.insert(text(Value::Str(value)));
             }

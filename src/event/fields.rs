@@ -141,38 +141,6 @@ pub fn named(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|f| f.name == name)
 }
 
-/// Hands every scalar below `detail` to `sink` as (path, text); list positions are not part of a path,
-/// and `null` is no value.
-pub fn each_detail(event: &Event, sink: &mut dyn FnMut(&str, &str)) {
-    let mut path = String::new();
-    walk_map(&event.detail_tree(), &mut path, sink);
-}
-
-fn walk_map(map: &serde_json::Map<String, serde_json::Value>, path: &mut String, sink: &mut dyn FnMut(&str, &str)) {
-    for (key, value) in map {
-        let keep = path.len();
-        if !path.is_empty() {
-            path.push('.');
-        }
-        path.push_str(key);
-        walk(value, path, sink);
-        path.truncate(keep);
-    }
-}
-
-fn walk(value: &serde_json::Value, path: &mut String, sink: &mut dyn FnMut(&str, &str)) {
-    use serde_json::Value as Json;
-    match value {
-        Json::Null => {}
-        Json::Bool(true) => sink(path, "true"),
-        Json::Bool(false) => sink(path, "false"),
-        Json::Number(n) => sink(path, &n.to_string()),
-        Json::String(text) => sink(path, text),
-        Json::Array(items) => items.iter().for_each(|item| walk(item, path, sink)),
-        Json::Object(map) => walk_map(map, path, sink),
-    }
-}
-
 type Sink<'a> = &'a mut dyn FnMut(Value<'_>);
 
 fn text(value: Option<&str>, sink: Sink<'_>) {

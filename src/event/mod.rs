@@ -9,6 +9,7 @@
 //! [`EventId`]; `raw`, `raw_base64` or `raw_blob` holds the exact bytes of the record.
 
 pub mod delivery;
+pub mod detail;
 pub mod ecs;
 pub mod escape;
 mod family;

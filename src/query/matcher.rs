@@ -10,7 +10,7 @@ use super::ast::{Ast, Test};
 use super::network;
 use super::people::Attribution;
 use crate::event::fields::{self, FieldRef, Kind, Value};
-use crate::event::{Event, Stamp, text};
+use crate::event::{Event, Stamp, detail, text};
 
 /// Whether one event matches one query.
 pub fn matches(ast: &Ast, event: &Event) -> bool {
@@ -79,7 +79,7 @@ impl<'e> Subject<'e> {
     fn detail(&self) -> &[(String, String)] {
         self.detail.get_or_init(|| {
             let mut values = Vec::new();
-            fields::each_detail(self.event, &mut |path, value| values.push((path.to_owned(), value.to_owned())));
+            detail::each(self.event, &mut |path, value| values.push((path.to_owned(), value.to_owned())));
             values
         })
     }

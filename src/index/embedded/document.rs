@@ -6,8 +6,8 @@ use tantivy::schema::document::{Document as EngineDocument, ReferenceValue, Refe
 use super::in_flight::{InFlight, Ticket};
 use super::schema::Layout;
 use super::terms;
-use crate::event::Event;
 use crate::event::fields::{self, Kind, Value};
+use crate::event::{Event, detail};
 
 /// The values of all fields of one event.
 pub(super) struct Document {
@@ -53,7 +53,7 @@ impl Document {
                 document.push_term(layout.has, |text| text.push_str(field.name));
             }
         }
-        fields::each_detail(event, &mut |path, value| {
+        detail::each(event, &mut |path, value| {
             document.push_term(layout.detail, |text| terms::push_detail(text, path, value));
         });
         document
