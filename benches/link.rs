@@ -179,6 +179,7 @@ fn decoded(log: &[u8], first: u64, mut each: impl FnMut(u64, &Event)) -> u64 {
         zone: Zone::UTC,
         year: Year::First(2026),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let (mut events, mut count) = (Vec::new(), first);
     let mut take = |events: &mut Vec<Event>| {

@@ -96,6 +96,7 @@ fn decoded(log: &Path, mut each: impl FnMut(&mut Vec<Event>)) {
         zone: Zone::UTC,
         year: Year::NotAfter(now),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut file = File::open(log).expect("the log");
     let (mut block, mut events) = (vec![0; 64 << 10], Vec::new());

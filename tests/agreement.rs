@@ -43,6 +43,7 @@ fn decode(content: &[u8], zone: &str) -> Vec<Event> {
         zone: zone.parse().expect("a zone"),
         year: Year::NotAfter(now),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     decoder.push(content, now, &mut events);

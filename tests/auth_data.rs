@@ -57,6 +57,7 @@ fn decode(bytes: &[u8]) -> Vec<Event> {
         zone: "-02:00".parse::<Zone>().expect("a zone"),
         year: Year::NotAfter(observed),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes, observed, &mut events);

@@ -50,6 +50,7 @@ fn decode(bytes: &[u8]) -> Vec<Event> {
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     for part in bytes.chunks(1000) {

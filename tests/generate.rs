@@ -42,21 +42,25 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     let body = family.prop_flat_map(|family| (Just(family), body(family)));
     let numbers = (maybe(port()), maybe(number()), maybe(number()));
     let lists = (vec(keyword(), 0..3), vec(keyword(), 0..3), exposures());
+    let closed = (exposures(), any::<bool>());
     let marks = (select(&[Outcome::Success, Outcome::Failure, Outcome::Unknown]), trust());
-    (body, (time(), time()), vec(maybe(keyword()), 24), maybe(address()), (numbers, lists, marks), maybe(sentence()))
-        .prop_map(|((family, (raw, detail)), (when, observed), names, ip, (numbers, lists, marks), command)| {
+    let facts = (numbers, lists, closed, marks);
+    (body, (time(), time()), vec(maybe(keyword()), 24), maybe(address()), facts, maybe(sentence())).prop_map(
+        |((family, (raw, detail)), (when, observed), names, ip, (numbers, lists, closed, marks), command)| {
             let mut event = Event::new(id(0), "", when, observed, source(family, numbers.2));
             name(&mut event, names);
             event.who.ip = ip;
             event.who.port = numbers.0;
             event.place.pid = numbers.1.and_then(|n| u32::try_from(n).ok());
             (event.what.category, event.tags, event.what.exposes) = lists;
+            (event.what.closes, event.what.world) = closed;
             (event.outcome, event.trust) = marks;
             event.what.command = command;
             event.raw = raw;
             event.detail = detail;
             event
-        })
+        },
+    )
 }
 
 /// A tree that the parser could have made.
@@ -159,8 +163,11 @@ fn json_map() -> impl Strategy<Value = serde_json::Map<String, Json>> + Clone {
 }
 
 fn exposures() -> impl Strategy<Value = Vec<Exposure>> {
-    let one = (maybe(keyword()), maybe(keyword()), maybe(number()), maybe(number()))
-        .prop_map(|(cidr, protocol, from, to)| Exposure { cidr, protocol, from, to });
+    let one = (maybe(keyword()), maybe(keyword()), maybe(number()), maybe(number()), vec(maybe(keyword()), 2))
+        .prop_map(|(cidr, protocol, from, to, mut names)| {
+            let (rule, principal) = (names.pop().flatten(), names.pop().flatten());
+            Exposure { cidr, principal, protocol, from, to, rule }
+        });
     prop_oneof![6 => vec(one.clone(), 0..3), 1 => vec(one, 60..80)]
 }
 

@@ -265,6 +265,7 @@ fn decode<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<Event> {
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     for part in parts {

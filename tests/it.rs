@@ -9,6 +9,7 @@ mod collect;
 mod config;
 mod docs;
 mod ecs;
+mod exposures;
 mod generate;
 mod hostile;
 mod index;

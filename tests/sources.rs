@@ -68,6 +68,7 @@ impl Fixture {
             zone: tz.as_deref().map_or(Zone::UTC, |tz| tz.parse().expect("a zone")),
             year: year.map_or(Year::NotAfter(instant(not_after)), Year::First),
             marks: Marks::default(),
+            world: Default::default(),
         }
     }
 

@@ -287,6 +287,7 @@ fn decoder(start: u64) -> Box<dyn Decoder> {
         zone: Zone::UTC,
         year: Year::First(2026),
         marks: Marks::default(),
+        world: Default::default(),
     })
 }
 

@@ -112,6 +112,7 @@ fn decode(family: Family, bytes: &[u8]) -> Vec<Event> {
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes, observed, &mut events);

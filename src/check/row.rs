@@ -147,6 +147,9 @@ fn opened(exposes: &[Exposure]) -> Vec<String> {
 }
 
 fn exposure(exposure: &Exposure) -> String {
+    if let (Some(principal), None) = (&exposure.principal, &exposure.cidr) {
+        return format!("to {}", cut(principal));
+    }
     let protocol = exposure.protocol.as_deref().unwrap_or("all");
     let ports = match (exposure.from, exposure.to) {
         (Some(from), Some(to)) if from == to => format!("/{from}"),

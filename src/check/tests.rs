@@ -279,7 +279,13 @@ fn status_goes_to_disk_and_back() {
 fn the_line_says_who_opened_what_to_whom_and_when() {
     let mut opened = with_ip(event("11:44:07", "AuthorizeSecurityGroupIngress", "alice"), "203.0.113.7");
     opened.what.object = Some("sg-0a1b2c3d4e5f60718".into());
-    let any = Exposure { cidr: Some("0.0.0.0/0".into()), protocol: Some("tcp".into()), from: Some(22), to: Some(22) };
+    let any = Exposure {
+        cidr: Some("0.0.0.0/0".into()),
+        protocol: Some("tcp".into()),
+        from: Some(22),
+        to: Some(22),
+        ..Exposure::default()
+    };
     opened.what.exposes = vec![any];
     let (alert, query) = (alert("aws/security-group-open-to-world"), saved("x", "*"));
     let question = Question::new(&alert, &query);

@@ -93,6 +93,7 @@ impl Named {
             zone: self.tz.unwrap_or(machine.zone),
             year: self.year,
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            world: Default::default(),
         }
     }
 

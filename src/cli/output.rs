@@ -153,8 +153,13 @@ mod tests {
         event.place.region = Some("eu-central-1".to_owned());
         event.what.provider = Some("ec2.amazonaws.com".to_owned());
         event.what.object = Some("sg-1".to_owned());
-        let open =
-            |cidr: &str, from, to| Exposure { cidr: Some(cidr.to_owned()), protocol: Some("tcp".to_owned()), from, to };
+        let open = |cidr: &str, from, to| Exposure {
+            cidr: Some(cidr.to_owned()),
+            protocol: Some("tcp".to_owned()),
+            from,
+            to,
+            ..Exposure::default()
+        };
         event.what.exposes = vec![open("0.0.0.0/0", Some(22), Some(22)), open("::/0", Some(8000), Some(8080))];
         event.outcome = Outcome::Success;
         event

@@ -298,6 +298,7 @@ mod tests {
             zone: Zone::UTC,
             year: None,
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            world: Default::default(),
         };
         let (tx, _batches) = tokio::sync::mpsc::channel(CHANNEL_BATCHES);
         let (_stop, shutdown) = signal::channel(false);

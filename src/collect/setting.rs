@@ -88,6 +88,7 @@ impl Setting {
             zone: self.source.zone,
             year: self.source.year.map_or(not_after, Year::First),
             marks: self.marks.clone(),
+            world: self.source.world,
         }
     }
 }

@@ -129,6 +129,7 @@ mod tests {
             zone: Zone::UTC,
             year: None,
             decompressed_bytes_max: 1 << 20,
+            world: Default::default(),
         };
         let setting = Setting::new(source, Clock::System, Marks::default(), bytes);
         write(ours, stopper);

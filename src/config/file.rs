@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::Family;
+use crate::event::world::World;
 use crate::query::People;
 
 use super::alert::Channel;
 use super::anchor::Anchor;
 use super::lists::Listed;
 use super::machine::Machine;
-use super::section::{Document, Section};
+use super::section::{Document, Key, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
 use super::{Keep, Signing, anchor, channel, intake, lists, person, settings, signing};
@@ -170,6 +171,7 @@ pub(super) fn of_machine(machine: &Machine) -> Vec<Source> {
         zone: machine.zone,
         year: None,
         decompressed_bytes_max: source::DECOMPRESSED_BYTES_MAX,
+        world: Default::default(),
     };
     machine.families().map(source).collect()
 }
@@ -189,6 +191,7 @@ fn read_source(section: &mut Section<'_, '_>, folder: &Path, machine: &Machine) 
     if let Some(year) = year.filter(|year| !(1970..=9999).contains(year)) {
         section.report_key("year", format!("`year`: {year} is no year of a log"), "1970 to 9999");
     }
+    let world = read_world(section, family);
     let from = read_from(section, family, folder, machine);
     Some(Source {
         name: name?,
@@ -198,7 +201,28 @@ fn read_source(section: &mut Section<'_, '_>, folder: &Path, machine: &Machine) 
         zone: zone.unwrap_or(machine.zone),
         year,
         decompressed_bytes_max: most.map_or(source::DECOMPRESSED_BYTES_MAX, |Size(bytes)| bytes),
+        world,
     })
+}
+
+fn read_world(section: &mut Section<'_, '_>, family: Option<Family>) -> World {
+    // For other families these keys mean nothing.
+    if family.is_some_and(|family| family != Family::Cloudtrail) {
+        return World::default();
+    }
+    let mut read = |key: &'static Key<u64>, most: u8, default: u8| {
+        let prefix = section.or_default(key).unwrap_or_default();
+        match u8::try_from(prefix).ok().filter(|prefix| *prefix <= most) {
+            Some(prefix) => prefix,
+            None => {
+                let name = key.declaration.name;
+                section.report_key(name, format!("`{name}`: {prefix} is no prefix"), format!("0 to {most}"));
+                default
+            }
+        }
+    };
+    let World { v4, v6 } = World::default();
+    World { v4: read(&settings::source::WORLD_PREFIX, 32, v4), v6: read(&settings::source::WORLD_PREFIX_V6, 128, v6) }
 }
 
 fn read_from(

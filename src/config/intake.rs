@@ -52,6 +52,7 @@ impl Intake {
             zone: Zone::UTC,
             year: None,
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            world: Default::default(),
         }
     }
 

@@ -92,6 +92,7 @@ fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>
         zone: Zone::UTC,
         year: Year::NotAfter(now),
         marks: Marks::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes.as_bytes(), now, &mut events);

@@ -86,6 +86,8 @@ pub(super) static SOURCE: Table = Table {
         &source::TZ.declaration,
         &source::YEAR.declaration,
         &source::DECOMPRESSED_MAX.declaration,
+        &source::WORLD_PREFIX.declaration,
+        &source::WORLD_PREFIX_V6.declaration,
     ],
     tables: &[&S3, &JOURNAL],
 };
@@ -138,6 +140,16 @@ pub(super) mod source {
         "\"4GiB\"",
         "What one compressed file or object may become; the rest of a larger one is left out, and an event says so.",
     );
+
+    pub(in crate::config) static WORLD_PREFIX: Key<u64> = Key::with_default(
+        "world_prefix",
+        "0",
+        "For cloudtrail: an IPv4 network with a prefix this short or shorter is the whole world (what.world). Several\n\
+         networks of one change that leave out next to nothing together are, whatever this says.",
+    );
+
+    pub(in crate::config) static WORLD_PREFIX_V6: Key<u64> =
+        Key::with_default("world_prefix_v6", "0", "The same for IPv6.");
 }
 
 pub(super) static S3: Table = Table {

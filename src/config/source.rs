@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Intake;
 use crate::event::Family;
+use crate::event::world::World;
 use crate::sources::zone::Zone;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct Source {
     pub year: Option<i32>,
     /// What one compressed file or object may become. The rest of a larger one is left out, and an event says so.
     pub decompressed_bytes_max: u64,
+    /// Which networks count as the whole world (`what.world`).
+    pub world: World,
 }
 
 /// Where a source's bytes are.

@@ -19,7 +19,7 @@ pub const ECS_VERSION: &str = "8.17.0";
 /// The event as one object of the schema.
 pub fn to_ecs(event: &Event) -> Json {
     let mut doc = Map::new();
-    for field in FIELDS.iter().filter(|field| !field.name.starts_with(EXPOSES)) {
+    for field in FIELDS.iter().filter(|field| ![EXPOSES, CLOSES].iter().any(|list| field.name.starts_with(list))) {
         put_field(&mut doc, field, event);
     }
     put(&mut doc, "ecs.version", json!(ECS_VERSION));
@@ -37,6 +37,7 @@ pub fn to_ecs(event: &Event) -> Json {
 
 /// One object per opening keeps together what belongs together; the table's fields would be four lists.
 const EXPOSES: &str = "what.exposes";
+const CLOSES: &str = "what.closes";
 
 /// Fields that are lists even where they hold one value.
 const LISTS: &[&str] = &["what.category", "what.objects", "tags"];
@@ -83,6 +84,9 @@ fn put_own(doc: &mut Map<String, Json>, event: &Event) {
     own("v", json!(event.v));
     if !event.what.exposes.is_empty() {
         own(EXPOSES, json!(event.what.exposes));
+    }
+    if !event.what.closes.is_empty() {
+        own(CLOSES, json!(event.what.closes));
     }
     if event.source.lineage.is_some() {
         own("source.generation", json!(event.source.generation));
@@ -301,6 +305,7 @@ mod tests {
                 protocol: Some("tcp".to_owned()),
                 from: Some(22),
                 to: Some(22),
+                ..Exposure::default()
             },
             Exposure { cidr: Some("::/0".to_owned()), ..Exposure::default() },
         ];

@@ -255,6 +255,41 @@ pub static FIELDS: &[Field] = &[
     field!("what.exposes.to", Number, [], "last port that a change opened", |e, sink| {
         e.what.exposes.iter().for_each(|x| number(x.to, sink));
     }),
+    field!(
+        "what.exposes.principal",
+        Keyword,
+        [],
+        "account, ARN or service that a change let in; * is everybody",
+        |e, sink| {
+            e.what.exposes.iter().for_each(|x| text(x.principal.as_deref(), sink));
+        }
+    ),
+    field!("what.exposes.rule", Keyword, [], "the rule, statement or policy that lets it in", |e, sink| {
+        e.what.exposes.iter().for_each(|x| text(x.rule.as_deref(), sink));
+    }),
+    field!("what.closes.cidr", Keyword, [], "network that a change let in no longer", |e, sink| {
+        e.what.closes.iter().for_each(|x| text(x.cidr.as_deref(), sink));
+    }),
+    field!("what.closes.principal", Keyword, [], "who was let in no longer", |e, sink| {
+        e.what.closes.iter().for_each(|x| text(x.principal.as_deref(), sink));
+    }),
+    field!("what.closes.protocol", Keyword, [], "protocol that a change closed", |e, sink| {
+        e.what.closes.iter().for_each(|x| text(x.protocol.as_deref(), sink));
+    }),
+    field!("what.closes.from", Number, [], "first port that a change closed", |e, sink| {
+        e.what.closes.iter().for_each(|x| number(x.from, sink));
+    }),
+    field!("what.closes.to", Number, [], "last port that a change closed", |e, sink| {
+        e.what.closes.iter().for_each(|x| number(x.to, sink));
+    }),
+    field!("what.closes.rule", Keyword, [], "the rule, statement or policy that a change took away", |e, sink| {
+        e.what.closes.iter().for_each(|x| text(x.rule.as_deref(), sink));
+    }),
+    field!("what.world", Keyword, [], "true where a change let everybody in", |e, sink| {
+        if e.what.world {
+            sink(Value::Str("true"));
+        }
+    }),
     field!("where.host", Keyword, ["host.hostname", "host.name"], "the machine where it happened", |e, sink| {
         text(e.place.host.as_deref(), sink);
     }),

@@ -6,7 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Event, Exposure, Named, RawBlob};
+use super::world::EVERYBODY;
+use super::{Event, Exposure, Named, RawBlob, What};
 
 /// The longest line of the trail.
 pub const LEAF_BYTES_MAX: usize = 65_535;
@@ -42,16 +43,20 @@ pub fn encode(event: &mut Event) -> (Vec<u8>, Option<Oversized>) {
 /// Of a change that opens hundreds of networks, as many as a line holds: the widest first, because an
 /// opening to the world must not hide behind a thousand narrow ones.
 fn with_widest_exposures(event: &mut Event) -> Vec<u8> {
-    let prefix =
-        |exposure: &Exposure| exposure.cidr.as_deref().and_then(|cidr| cidr.rsplit('/').next()?.parse::<u8>().ok());
-    event.what.exposes.sort_by_key(|exposure| prefix(exposure).unwrap_or(u8::MAX));
+    let width = |exposure: &Exposure| match (exposure.cidr.as_deref(), exposure.principal.as_deref()) {
+        (None, Some(EVERYBODY)) => 0,
+        (cidr, _) => cidr.and_then(|cidr| cidr.rsplit('/').next()?.parse::<u8>().ok()).unwrap_or(u8::MAX),
+    };
+    let What { exposes, closes, .. } = &mut event.what;
+    [exposes, closes].into_iter().for_each(|list| list.sort_by_key(width));
     loop {
         let line = to_line(event);
-        if line.len() <= LEAF_BYTES_MAX || event.what.exposes.is_empty() {
+        let What { exposes, closes, .. } = &mut event.what;
+        if line.len() <= LEAF_BYTES_MAX || (exposes.is_empty() && closes.is_empty()) {
             return line;
         }
-        let fewer = event.what.exposes.len() * 7 / 8;
-        event.what.exposes.truncate(fewer);
+        let longer = if closes.len() > exposes.len() { closes } else { exposes };
+        longer.truncate(longer.len() * 7 / 8);
     }
 }
 
@@ -139,12 +144,15 @@ mod tests {
             protocol: Some("tcp".to_owned()),
             from: Some(i64::from(n)),
             to: Some(i64::from(n)),
+            ..Exposure::default()
         };
         event.what.exposes = (0..2_000).map(network).collect();
         event.what.exposes.push(Exposure { cidr: Some("::/0".to_owned()), ..Exposure::default() });
+        event.what.closes = event.what.exposes.clone();
         let (line, blob) = encode(&mut event);
         assert!(line.len() <= LEAF_BYTES_MAX && line.len() > LEAF_BYTES_MAX / 2, "{}", line.len());
         assert_eq!(event.what.exposes[0].cidr.as_deref(), Some("::/0"));
+        assert_eq!(event.what.closes[0].cidr.as_deref(), Some("::/0"));
         assert_eq!(blob.map(|blob| blob.bytes.len()), Some(100_000));
         assert_eq!(Event::decode(&line).expect("an event"), event);
     }

@@ -21,6 +21,7 @@ pub mod own;
 mod stamp;
 pub mod tag;
 pub mod text;
+pub mod world;
 
 pub use family::{Family, UnknownFamily};
 pub use fit::{LEAF_BYTES_MAX, Oversized, encode};
@@ -148,6 +149,16 @@ pub struct What {
     /// What a change opened, and to whom.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exposes: Vec<Exposure>,
+    /// What a change closed of what was open; what an entry leaves out is any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub closes: Vec<Exposure>,
+    /// It let everybody in.
+    #[serde(skip_serializing_if = "is_false")]
+    pub world: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One opening: a network or a principal, and the ports it may now reach.
@@ -156,6 +167,9 @@ pub struct What {
 pub struct Exposure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cidr: Option<String>,
+    /// Who may use it: an account, an ARN, a service, or `*` for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
     /// `tcp`, `udp`, `icmp`, a number, or `all`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
@@ -164,6 +178,9 @@ pub struct Exposure {
     pub from: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
+    /// What lets it in: the id or number of a rule, a statement's id, or `policy`, `acl`, ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// The machine, program or cloud region where it happened.

@@ -35,6 +35,7 @@ fn auth(lines: &str) -> Vec<Event> {
         zone: Zone::UTC,
         year: Year::First(2026),
         marks: Marks::default(),
+        world: Default::default(),
     };
     let mut events = Vec::new();
     let mut decoder = sources::decoder(stream);

@@ -22,6 +22,7 @@ fn plan(folder: &std::path::Path) -> Plan {
         zone: Zone::UTC,
         year: None,
         decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+        world: Default::default(),
     };
     Plan { config, sources: vec![source], mode: Mode::Follow, progress: Arc::default(), views: true }
 }

@@ -28,6 +28,7 @@ pub mod zone;
 
 use std::sync::Arc;
 
+use crate::event::world::World;
 use crate::event::{Event, Family, Lineage, Source, Stamp};
 use secrets::Marks;
 use zone::Zone;
@@ -51,6 +52,8 @@ pub struct Stream {
     pub year: Year,
     /// What stands where a secret was.
     pub marks: Marks,
+    /// Which networks a change to a cloud's rules opens to everybody.
+    pub world: World,
 }
 
 /// What makes the same record have the same id when it is read again.
@@ -160,6 +163,7 @@ mod tests {
             zone: Zone::UTC,
             year: Year::NotAfter(Stamp::from_unix(1_795_176_000, 0)),
             marks: Marks::default(),
+            world: Default::default(),
         }
     }
 }

@@ -286,6 +286,7 @@ pub(crate) fn source(name: &str, family: Family, from: From) -> Source {
         zone: Zone::UTC,
         year: None,
         decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+        world: Default::default(),
     }
 }
 

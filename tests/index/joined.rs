@@ -338,6 +338,7 @@ fn logs() -> Vec<Event> {
             zone: Zone::UTC,
             year: Year::NotAfter(now),
             marks: Marks::default(),
+            world: Default::default(),
         });
         decoder.push(lines.as_bytes(), now, &mut events);
         decoder.finish(now, &mut events);

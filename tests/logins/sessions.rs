@@ -56,6 +56,7 @@ fn paired(bytes: &[u8]) -> Vec<Session> {
         zone: Zone::UTC,
         year: Year::NotAfter(observed),
         marks: Default::default(),
+        world: Default::default(),
     });
     let mut events = Vec::new();
     decoder.push(bytes, observed, &mut events);

@@ -90,7 +90,7 @@ fn opening(exposure: &Exposure) -> String {
         (Some(from), Some(to)) if from != to => Some(format!("{from}-{to}")),
         (from, to) => from.or(to).map(|port| port.to_string()),
     };
-    let words = [exposure.cidr.clone(), exposure.protocol.clone(), ports];
+    let words = [exposure.cidr.clone(), exposure.principal.clone(), exposure.protocol.clone(), ports];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -118,7 +118,13 @@ mod tests {
 
     #[test]
     fn an_opening_is_a_network_and_its_ports() {
-        let open = |from, to| Exposure { cidr: Some("::/0".to_owned()), protocol: Some("tcp".to_owned()), from, to };
+        let open = |from, to| Exposure {
+            cidr: Some("::/0".to_owned()),
+            protocol: Some("tcp".to_owned()),
+            from,
+            to,
+            ..Exposure::default()
+        };
         assert_eq!(opening(&open(Some(22), Some(22))), "::/0 tcp 22");
         assert_eq!(opening(&open(Some(1), Some(22))), "::/0 tcp 1-22");
         assert_eq!(opening(&open(None, None)), "::/0 tcp");

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::event::{Event, Named, escape};
+use crate::event::{Event, Exposure, Named, escape};
 use crate::query::Attribution;
 
 /// Enough for a search, and little to wait for.
@@ -151,12 +151,16 @@ fn object(event: &Event) -> String {
         (None, Some(target), Some(group)) => format!("{target} in {group}"),
         (None, target, group) => target.or(group).unwrap_or_default().to_owned(),
     };
-    let networks: Vec<&str> = what.exposes.iter().filter_map(|exposure| exposure.cidr.as_deref()).collect();
+    let networks: Vec<&str> = what.exposes.iter().filter_map(to_whom).collect();
     match (acted_on.is_empty(), networks.is_empty()) {
         (true, true) if what.action == "unparsed" => event.raw.clone().unwrap_or_default(),
         (_, true) => acted_on,
         (_, false) => format!("{acted_on} ({})", networks.join(", ")),
     }
+}
+
+fn to_whom(exposure: &Exposure) -> Option<&str> {
+    exposure.cidr.as_deref().or(exposure.principal.as_deref())
 }
 
 fn named(named: Option<&Named>) -> Option<&str> {

@@ -85,6 +85,7 @@ fn once(runtime: &tokio::runtime::Runtime, bucket: Bucket, prefix: &str, trail: 
         zone: crate::sources::zone::Zone::UTC,
         year: None,
         decompressed_bytes_max: 1 << 20,
+        world: Default::default(),
     };
     let setting = Setting::new(source, Clock::System, Marks::default(), lines);
     let handle = runtime.handle().clone();

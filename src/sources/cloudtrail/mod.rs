@@ -77,7 +77,7 @@ impl Reader {
         let mut event = match &record {
             Some(record) => {
                 let id = self.known.id(record, &content).unwrap_or(by_place);
-                record::event(record, id, observed, source)
+                record::event(record, id, observed, source, self.stream.world)
             }
             None => Event::new(by_place, UNPARSED, observed, observed, source),
         };

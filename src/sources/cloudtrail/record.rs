@@ -7,11 +7,12 @@ use super::insight;
 use super::tree::Tree;
 use super::what::what;
 use super::who::who;
+use crate::event::world::World;
 use crate::event::{Event, EventId, Outcome, Source, Stamp, Where, tag};
 use crate::sources::plain::UNPARSED;
 
 /// The event of a record that was parsed.
-pub(super) fn event(record: &Tree<'_>, id: EventId, observed: Stamp, source: Source) -> Event {
+pub(super) fn event(record: &Tree<'_>, id: EventId, observed: Stamp, source: Source, prefix: World) -> Event {
     let action = match insight::is_insight(record) {
         true => Some(insight::action(record).to_owned()),
         false => record.text("eventName"),
@@ -25,7 +26,7 @@ pub(super) fn event(record: &Tree<'_>, id: EventId, observed: Stamp, source: Sou
     event.judge_when();
     (event.outcome, event.reason) = outcome(record, action);
     event.who = if insight::is_insight(record) { insight::who(record) } else { who(record) };
-    event.what = what(record, action, event.outcome);
+    event.what = what(record, action, event.outcome, prefix);
     event.place = Where {
         account: record.text("recipientAccountId").or_else(|| record.text("userIdentity.accountId")),
         region: record.text("awsRegion"),

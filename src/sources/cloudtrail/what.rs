@@ -1,13 +1,14 @@
 //! What was called, and what it was done to.
 
-use super::exposure::exposes;
+use super::exposure::{Change, change};
 use super::insight;
 use super::tree::Tree;
+use crate::event::world::World;
 use crate::event::{Named, Outcome, What};
 use crate::sources::plain::UNPARSED;
 
-/// The call and its object; what it let in, if it succeeded.
-pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
+/// The call and its object; what it opened and closed, if it succeeded.
+pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome, prefix: World) -> What {
     let provider = record.first_text(&["eventSource", "insightDetails.eventSource"]);
     let service = provider.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
     let (target, group) = if service == "iam" { (iam_user(record), iam_group(record)) } else { (None, None) };
@@ -16,6 +17,10 @@ pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
         category.push(NETWORK_CATEGORY.to_owned());
     }
     let objects = if insight::is_insight(record) { insight::objects(record) } else { objects(record) };
+    let Change { exposes, closes, world } = match outcome {
+        Outcome::Success => change(record, prefix),
+        Outcome::Failure | Outcome::Unknown => Change::default(),
+    };
     What {
         action: action.to_owned(),
         category,
@@ -25,7 +30,9 @@ pub(super) fn what(record: &Tree<'_>, action: &str, outcome: Outcome) -> What {
         run: Vec::new(),
         target,
         group,
-        exposes: if outcome == Outcome::Success { exposes(record) } else { Vec::new() },
+        exposes,
+        closes,
+        world,
         provider,
     }
 }
