@@ -13,6 +13,7 @@ const IDS: &[&str] = &[
     "aws/iam-changed-by-outsider",
     "aws/root-activity",
     "aws/security-group-open-to-world",
+    "aws/trail-stopped",
     "aws/unknown-account",
     "aws/unused-region",
     "linux/contradiction",

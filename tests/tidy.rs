@@ -47,7 +47,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("reqwest", &["alert", "anchor"]),
     ("ed25519_dalek", &["trail"]),
     ("axum", &["witness"]),
-    ("hyper", &["witness"]),
+    // Of it aws takes only what a body is.
+    ("hyper", &["witness", "aws"]),
     ("hyper_util", &["witness"]),
     ("signal_hook", &["exec"]),
     ("clap", &["cli", "main"]),

@@ -3,9 +3,14 @@
 //! Which service is asked for what, and what an error means there, is the business of the rooms that ask.
 
 mod backoff;
+mod bounded;
+pub mod cloudtrail;
+#[cfg(test)]
+pub mod cloudtrail_fake;
 mod failure;
 #[cfg(test)]
 pub mod moto;
+mod pace;
 
 use std::error::Error;
 

@@ -14,13 +14,17 @@ use super::settings::Place;
 use crate::anchor::{Probe, probe};
 use crate::check::status::{FILE_NAME, Health, Status};
 use crate::config::source::From;
-use crate::config::{Config, Source};
+use crate::config::{Config, Source, source};
 use crate::event::{Family, escape};
 use crate::index::embedded::Searcher;
 use crate::index::{Index as _, Search};
 use crate::query::ast::Ast;
 use crate::trail::{Mode, Reader, TrailError};
 use crate::{collect, sources};
+
+/// A service that hangs is said to, rather than waited for.
+#[cfg(feature = "aws")]
+const TRAIL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Say what can be read here, what cannot, and how to mend it
 ///
@@ -92,6 +96,24 @@ impl Findings {
                     "s3://{bucket}/{prefix} is not asked from here: `whodid run --once` says whether it can be read"
                 ),
             ),
+            From::Lookup(lookup) => {
+                let regions = if lookup.regions.is_empty() {
+                    "the configured region".to_owned()
+                } else {
+                    lookup.regions.join(", ")
+                };
+                self.note(
+                    &source.name,
+                    format!(
+                        "LookupEvents of {regions} is not asked from here: `whodid run --once` says whether it can be"
+                    ),
+                );
+            }
+            From::Trail { trail, .. } => self.cloudtrail(&source.name, trail),
+            From::DigestKeys { path } => match fs::File::open(path) {
+                Ok(_) => self.good(&source.name, path),
+                Err(error) => self.bad(&source.name, format!("{path}: {error}{}", who_may_read(Path::new(path)))),
+            },
             From::Intake(intake) => self.note(&source.name, format!("{}", intake.socket.display())),
             From::Journal(journal) => match collect::look_at_journal(journal) {
                 Ok(found) => self.good(&source.name, found),
@@ -99,6 +121,26 @@ impl Findings {
             },
             From::Files { paths } => paths.iter().for_each(|path| self.path(source, path)),
         }
+    }
+
+    /// The trail is asked how it fares.
+    #[cfg(feature = "aws")]
+    fn cloudtrail(&mut self, name: &str, trail: &source::Trail) {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.bad(name, error),
+        };
+        let looked = async { tokio::time::timeout(TRAIL_TIMEOUT, collect::look_at_trail(trail)).await };
+        match runtime.block_on(looked) {
+            Ok(Ok(found)) => self.good(name, format!("the trail {} {found}", trail.name)),
+            Ok(Err(problem)) => self.bad(name, format!("the trail {} {problem}", trail.name)),
+            Err(_) => self.bad(name, format!("the trail {}: CloudTrail does not answer", trail.name)),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn cloudtrail(&mut self, name: &str, _: &source::Trail) {
+        self.bad(name, "a trail cannot be asked: this whodid was built without the feature aws");
     }
 
     fn path(&mut self, source: &Source, path: &str) {

@@ -6,9 +6,12 @@
 //!
 //! Invariant: what was sent up to any batch is enough to go on from there without loss or doubles.
 
+#[cfg(feature = "aws")]
+mod api;
 mod behind;
 mod content;
 mod database;
+mod digest_keys;
 mod files;
 mod flow;
 mod folder;
@@ -46,6 +49,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch as signal};
 
+#[cfg(feature = "aws")]
+pub use api::look_at_trail;
 pub use content::Unreadable;
 pub use files::{head, head_of};
 pub use journal::look as look_at_journal;
@@ -244,34 +249,52 @@ impl Drop for Alarm {
 
 /// The life of one source's thread.
 fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: Outside) -> Summary {
-    let family = setting.source.family;
-    let ended = match setting.source.from.clone() {
-        From::Files { paths } if family == Family::Cloudtrail => {
-            folder::read(&setting, &paths, mode, stop, &mut outlet)
-        }
-        From::Files { paths } if family == Family::Lastlog => lastlog::read(&setting, &paths, mode, stop, &mut outlet),
-        From::Files { paths } if family.is_database() && !(mode == Mode::Ingest && are_lines(&paths)) => {
-            database::read(&setting, &paths, mode, stop, &mut outlet)
-        }
-        From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, &mut outlet),
-        From::Files { paths } => once::read(&setting, &paths, mode, &stop, &mut outlet),
-        #[cfg(feature = "aws")]
-        From::S3 { .. } => s3::read(&setting, mode, outside, &mut outlet),
-        #[cfg(not(feature = "aws"))]
-        From::S3 { bucket, .. } => {
-            drop(outside);
-            outlet.failed(&format!("s3://{bucket}"), "cannot be read: this whodid was built without the feature aws")
-        }
-        From::Journal(from) => journal::read(&setting, &from, mode, &stop, &mut outlet),
-        From::Stdin => stdin::read(&setting, &stop, &mut outlet),
-        From::Intake(intake) => intake::read(&setting, &intake, mode, outside, &mut outlet),
-    };
+    let ended = read_from(setting, &mut outlet, mode, stop, outside);
     let mut summary = outlet.finish();
     if ended.is_err() {
         tracing::debug!(source = %summary.source, "Nobody takes events any more.");
         summary.failures.shrink_to_fit();
     }
     summary
+}
+
+/// By the place that it is read from.
+fn read_from(
+    setting: Setting,
+    outlet: &mut Outlet,
+    mode: Mode,
+    stop: Stop,
+    outside: Outside,
+) -> Result<(), outlet::Closed> {
+    let family = setting.source.family;
+    match setting.source.from.clone() {
+        From::Files { paths } if family == Family::Cloudtrail => folder::read(&setting, &paths, mode, stop, outlet),
+        From::Files { paths } if family == Family::Lastlog => lastlog::read(&setting, &paths, mode, stop, outlet),
+        From::Files { paths } if family.is_database() && !(mode == Mode::Ingest && are_lines(&paths)) => {
+            database::read(&setting, &paths, mode, stop, outlet)
+        }
+        From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, outlet),
+        From::Files { paths } => once::read(&setting, &paths, mode, &stop, outlet),
+        #[cfg(feature = "aws")]
+        From::S3 { .. } => s3::read(&setting, mode, outside, outlet),
+        #[cfg(feature = "aws")]
+        From::Lookup(lookup) => api::read_lookup(&setting, &lookup, mode, &outside, outlet),
+        #[cfg(feature = "aws")]
+        From::Trail { trail, then } => {
+            let wire = api::Wire::new(&outside);
+            let go_on = |setting: Setting, outlet: &mut Outlet| read_from(setting, outlet, mode, stop, outside);
+            api::read_trail(&setting, (&trail, *then), mode, &wire, outlet, go_on)
+        }
+        #[cfg(not(feature = "aws"))]
+        From::S3 { .. } | From::Lookup(_) | From::Trail { .. } => {
+            drop(outside);
+            outlet.failed("aws", "cannot be read: this whodid was built without the feature aws")
+        }
+        From::DigestKeys { path } => digest_keys::read(&setting, &path, mode, stop, outlet),
+        From::Journal(from) => journal::read(&setting, &from, mode, &stop, outlet),
+        From::Stdin => stdin::read(&setting, &stop, outlet),
+        From::Intake(intake) => intake::read(&setting, &intake, mode, outside, outlet),
+    }
 }
 
 /// Whether files named by hand hold a database's rows as lines, and no database.

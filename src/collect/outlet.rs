@@ -62,6 +62,23 @@ impl Outlet {
         Self { source, tx, registry, progress, clock, mode, waiting: Vec::new(), raw_bytes: 0, replay: false, summary }
     }
 
+    /// Another way out of the same source, for a thread beside this one.
+    pub(super) fn beside(&self) -> Self {
+        let Self { source, tx, registry, progress, clock, mode, .. } = self;
+        let shared =
+            Shared { registry: Arc::clone(registry), progress: Arc::clone(progress), clock: *clock, mode: *mode };
+        Self::new(source, tx.clone(), shared)
+    }
+
+    /// Takes over what another one of the same source read, and what it could not.
+    pub(super) fn absorb(&mut self, summary: Summary) {
+        for Read { origin, bytes, events, known, note } in summary.read {
+            self.note_read(&origin, bytes, events, known, note.as_deref());
+        }
+        let room = SUMMARY_LINES_MAX.saturating_sub(self.summary.failures.len());
+        self.summary.failures.extend(summary.failures.into_iter().take(room));
+    }
+
     /// Hands on an event. `replay`: the trail may hold it already.
     pub(super) fn push(&mut self, event: Event, replay: bool) -> Result<Pushed, Closed> {
         if replay && self.registry.knows(&event.id) {

@@ -6,6 +6,7 @@ use super::content::Print;
 use super::unpack::Members;
 use crate::clock::Clock;
 use crate::config::Source;
+use crate::config::source::From;
 use crate::event::{Event, Family, Stamp};
 use crate::sources::run_record::{self, Sender};
 use crate::sources::secrets::Marks;
@@ -23,6 +24,12 @@ impl Setting {
     pub(super) fn new(source: Source, clock: Clock, marks: Marks, make: fn(Stream) -> Box<dyn Decoder>) -> Self {
         let host = source.host.clone().unwrap_or_else(this_host);
         Self { source, host, clock, marks, make }
+    }
+
+    /// The same source, read from another place.
+    pub(super) fn elsewhere(&self, from: From) -> Self {
+        let source = Source { from, ..self.source.clone() };
+        Self { source, host: self.host.clone(), clock: self.clock, marks: self.marks.clone(), make: self.make }
     }
 
     pub(super) fn name(&self) -> &str {

@@ -16,7 +16,7 @@ use super::machine::Machine;
 use super::section::{Document, Key, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, intake, lists, person, settings, signing};
+use super::{Keep, Signing, anchor, channel, cloudtrail, intake, lists, person, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -233,7 +233,10 @@ fn read_from(
 ) -> Option<source::From> {
     let paths = section.optional(&settings::source::PATHS);
     let stdin = section.or_default(&settings::source::STDIN).unwrap_or_default();
+    let digest_keys = section.optional(&settings::source::DIGEST_KEYS);
     let s3 = section.section(&settings::S3);
+    let lookup = section.section(&settings::LOOKUP);
+    let trail = section.section(&settings::SOURCE_TRAIL);
     let journal = section.section(&settings::JOURNAL);
     if family == Some(Family::Whodid) {
         section.report_key(
@@ -243,16 +246,38 @@ fn read_from(
         );
         return None;
     }
-    if usize::from(section.has("paths"))
-        + usize::from(stdin)
-        + usize::from(s3.is_some())
-        + usize::from(journal.is_some())
-        > 1
-    {
-        section.report("a source reads from one place", "keep one of `paths`, `stdin`, `s3` and `journal`");
+    let places = [
+        section.has("paths"),
+        stdin,
+        section.has("digest_keys"),
+        s3.is_some() || trail.is_some(),
+        lookup.is_some(),
+        journal.is_some(),
+    ];
+    if places.iter().filter(|is_there| **is_there).count() > 1 {
+        section.report(
+            "a source reads from one place",
+            "keep one of `paths`, `stdin`, `digest_keys`, `s3` (with or without `trail`), `lookup` and `journal`",
+        );
+    }
+    if let Some(trail) = trail {
+        let trail = cloudtrail::read_trail(trail, family);
+        let then = match s3 {
+            Some(s3) => read_s3(s3, family, true),
+            None => Some(cloudtrail::bucket_of_trail()),
+        };
+        return Some(source::From::Trail { trail: trail?, then: Box::new(then?) });
     }
     if let Some(s3) = s3 {
-        return read_s3(s3, family);
+        return read_s3(s3, family, false);
+    }
+    if let Some(lookup) = lookup {
+        return cloudtrail::read_lookup(lookup, family);
+    }
+    if section.has("digest_keys") {
+        cloudtrail::check_family(section, family, "digest_keys");
+        let path = join(folder, &digest_keys?);
+        return Some(source::From::DigestKeys { path: path.to_string_lossy().into_owned() });
     }
     if let Some(journal) = journal {
         return read_journal(journal, family, folder);
@@ -280,21 +305,24 @@ fn read_from(
     }
     let paths = machine.usual_paths(family?);
     if paths.is_empty() {
-        section.report("the source says nowhere to read from", "add `paths` or [source.s3]");
+        section.report("the source says nowhere to read from", "add `paths`, [source.s3] or [source.lookup]");
     }
     Some(source::From::Files { paths })
 }
 
-fn read_s3(mut s3: Section<'_, '_>, family: Option<Family>) -> Option<source::From> {
+/// `has_trail`: the bucket may be left to it.
+fn read_s3(mut s3: Section<'_, '_>, family: Option<Family>, has_trail: bool) -> Option<source::From> {
     if !cfg!(feature = "aws") {
         s3.report("this whodid was built without S3", "build it with the feature `aws`");
     }
     if family.is_some_and(|family| family != Family::Cloudtrail) {
         s3.report("only CloudTrail objects are read from S3", "set type = \"cloudtrail\", or use `paths`");
     }
-    let bucket = s3.required(&settings::s3::BUCKET);
+    let is_of_trail = has_trail && !s3.has("bucket");
+    let bucket = if is_of_trail { s3.optional(&settings::s3::BUCKET) } else { s3.required(&settings::s3::BUCKET) };
     let endpoint = s3.optional(&settings::s3::ENDPOINT);
     check_bucket(&s3, bucket.as_deref(), endpoint.as_deref());
+    let bucket = if is_of_trail { Some(String::new()) } else { bucket };
     let prefix = s3.or_default(&settings::s3::PREFIX);
     let region = s3.optional(&settings::s3::REGION);
     let path_style = s3.or_default(&settings::s3::PATH_STYLE);
@@ -345,6 +373,10 @@ pub(super) fn check_bucket(section: &Section<'_, '_>, bucket: Option<&str>, endp
             "the name alone; a path goes to `prefix`",
         );
     }
+    check_endpoint(section, endpoint);
+}
+
+pub(super) fn check_endpoint(section: &Section<'_, '_>, endpoint: Option<&str>) {
     if let Some(endpoint) = endpoint.filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
         section.report_key(
             "endpoint",

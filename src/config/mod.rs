@@ -13,6 +13,7 @@ mod alert_file;
 pub mod anchor;
 mod assemble;
 mod channel;
+mod cloudtrail;
 mod definitions;
 pub mod example;
 mod file;

@@ -82,6 +82,7 @@ pub(super) static SOURCE: Table = Table {
         &source::TYPE.declaration,
         &source::PATHS.declaration,
         &source::STDIN.declaration,
+        &source::DIGEST_KEYS.declaration,
         &source::HOST.declaration,
         &source::TZ.declaration,
         &source::YEAR.declaration,
@@ -89,7 +90,7 @@ pub(super) static SOURCE: Table = Table {
         &source::WORLD_PREFIX.declaration,
         &source::WORLD_PREFIX_V6.declaration,
     ],
-    tables: &[&S3, &JOURNAL],
+    tables: &[&S3, &LOOKUP, &SOURCE_TRAIL, &JOURNAL],
 };
 
 pub(super) mod source {
@@ -108,12 +109,19 @@ pub(super) mod source {
         "paths",
         "[\"/var/log/auth.log*\"]",
         "Files, patterns with * ? [], and folders of CloudTrail objects; relative to this file's folder.\n\
-         Rotated and compressed copies are known again by their content. Without it (and without stdin\n\
-         and s3): where the system keeps files of this type.",
+         Rotated and compressed copies are known again by their content. Without it (and without another\n\
+         place to read from): where the system keeps files of this type.",
     );
 
     pub(in crate::config) static STDIN: Key<bool> =
         Key::with_default("stdin", "false", "Read standard input instead of files; one source can.");
+
+    pub(in crate::config) static DIGEST_KEYS: Key<PathBuf> = Key::optional(
+        "digest_keys",
+        "\"keys.json\"",
+        "A file that `aws cloudtrail list-public-keys` wrote (cloudtrail), instead of `paths`: the keys that sign\n\
+         CloudTrail's digests, for machines that cannot ask for them. Who can write it can sign forged digests.",
+    );
 
     pub(in crate::config) static HOST: Key<String> = Key::optional(
         "host",
@@ -194,6 +202,85 @@ pub(super) mod s3 {
 
     pub(in crate::config) static POLL: Key<Duration> =
         Key::with_default("poll", "\"1m\"", "How long to wait between two listings.");
+}
+
+pub(super) static LOOKUP: Table = Table {
+    name: "lookup",
+    shape: Shape::One,
+    doc: "CloudTrail's event history instead of `paths`: for accounts without a trail, and for the 90 days before there\n\
+          was one. Management and Insight events only, two calls a second; cloudtrail:LookupEvents is all it needs.",
+    keys: &[
+        &lookup::REGIONS.declaration,
+        &lookup::SINCE.declaration,
+        &lookup::POLL.declaration,
+        &lookup::INSIGHTS.declaration,
+        &lookup::PROFILE.declaration,
+        &lookup::ENDPOINT.declaration,
+    ],
+    tables: &[],
+};
+
+pub(super) mod lookup {
+    use super::*;
+
+    pub(in crate::config) static REGIONS: Key<Vec<String>> = Key::with_default(
+        "regions",
+        "[]",
+        "Which regions: [\"eu-central-1\", \"us-east-1\"]; calls to global services (IAM, sign-in) are in us-east-1.\n\
+         None is the one of the AWS configuration.",
+    );
+
+    pub(in crate::config) static SINCE: Key<Duration> =
+        Key::with_default("since", "\"90d\"", "How far back the first reading goes; AWS keeps 90 days.");
+
+    pub(in crate::config) static POLL: Key<Duration> = Key::with_default(
+        "poll",
+        "\"1m\"",
+        "How long to wait between two readings. Each reads the last 15 minutes again, because events arrive late.",
+    );
+
+    pub(in crate::config) static INSIGHTS: Key<bool> =
+        Key::with_default("insights", "true", "Read Insight events too; they are there if a trail collects them.");
+
+    pub(in crate::config) static PROFILE: Key<String> =
+        Key::optional("profile", "\"audit\"", "A profile of ~/.aws/config: another account, or another role.");
+
+    pub(in crate::config) static ENDPOINT: Key<String> =
+        Key::optional("endpoint", "\"http://127.0.0.1:5000\"", "Another service that speaks CloudTrail's API.");
+}
+
+pub(super) static SOURCE_TRAIL: Table = Table {
+    name: "trail",
+    shape: Shape::One,
+    doc: "Which trail delivers. Alone, or beside [source.s3] without `bucket`: its bucket and prefix are found by it. While\n\
+          it records nothing or cannot deliver, the source is failing. Needs cloudtrail:DescribeTrails and\n\
+          cloudtrail:GetTrailStatus.",
+    keys: &[
+        &source_trail::NAME.declaration,
+        &source_trail::REGION.declaration,
+        &source_trail::PROFILE.declaration,
+        &source_trail::ENDPOINT.declaration,
+    ],
+    tables: &[],
+};
+
+pub(super) mod source_trail {
+    use super::*;
+
+    pub(in crate::config) static NAME: Key<String> =
+        Key::required("name", "\"main\"", "Its name, or its ARN, which also says its region.");
+
+    pub(in crate::config) static REGION: Key<String> = Key::optional(
+        "region",
+        "\"eu-central-1\"",
+        "A region where it is known. Without it: that of the ARN, or the one of the AWS configuration.",
+    );
+
+    pub(in crate::config) static PROFILE: Key<String> =
+        Key::optional("profile", "\"audit\"", "A profile of ~/.aws/config, for CloudTrail's API.");
+
+    pub(in crate::config) static ENDPOINT: Key<String> =
+        Key::optional("endpoint", "\"http://127.0.0.1:5000\"", "Another service that speaks CloudTrail's API.");
 }
 
 pub(super) static JOURNAL: Table = Table {

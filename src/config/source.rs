@@ -50,12 +50,58 @@ pub enum From {
         /// How long to wait between two listings.
         poll: Duration,
     },
+    /// What CloudTrail's own API tells of the last 90 days.
+    Lookup(Lookup),
+    /// What a trail delivers, and how the trail itself fares.
+    Trail {
+        trail: Trail,
+        /// Where it delivers to. A bucket without a name is the one that the trail names.
+        then: Box<From>,
+    },
+    /// Keys that sign digests: what `aws cloudtrail list-public-keys` printed.
+    DigestKeys {
+        path: String,
+    },
     /// What journalctl shows.
     Journal(Journal),
     Stdin,
     /// Handed over one by one, by anybody on this machine.
     Intake(Intake),
 }
+
+/// As whom and where CloudTrail's API is asked; what is not said is that of the AWS configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Api {
+    pub region: Option<String>,
+    /// Another service that speaks the same: `http://127.0.0.1:5000`.
+    pub endpoint: Option<String>,
+    /// Of `~/.aws/config`.
+    pub profile: Option<String>,
+}
+
+/// What LookupEvents is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Each is asked for itself; none is that of `api`.
+    pub regions: Vec<String>,
+    pub api: Api,
+    /// How far back the first reading goes.
+    pub since: Duration,
+    /// How long to wait between two readings.
+    pub poll: Duration,
+    /// Whether Insight events are read too.
+    pub insights: bool,
+}
+
+/// A trail of CloudTrail's, by its name or ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    pub name: String,
+    pub api: Api,
+}
+
+/// LookupEvents goes back no further.
+pub const LOOKUP_DAYS: u64 = 90;
 
 /// Which journal journalctl is asked for; nothing set is this machine's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

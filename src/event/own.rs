@@ -29,6 +29,8 @@ pub mod action {
     pub const DAMAGED: &str = "source.damaged";
     pub const SOURCE_FAILED: &str = "source.failed";
     pub const SOURCE_BACK: &str = "source.back";
+    /// How a trail of CloudTrail's fares: when it is first seen, when that changes, and once an hour while it fails.
+    pub const TRAIL_STATUS: &str = "cloudtrail.trail_status";
     pub const ALERT_EVALUATED: &str = "alert.evaluated";
     pub const ALERT_CHANGED: &str = "alert.changed";
     /// What is known of an alert, said again at the beginning of a segment.

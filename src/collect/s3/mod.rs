@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
+use super::api::is_of_api;
 use super::notice::Notice;
 use super::object::{self, About};
 use super::outlet::{Closed, Outlet};
@@ -111,7 +112,7 @@ fn forget_others(bucket: &str, outlet: &mut Outlet) -> Result<(), Closed> {
     let here = format!("s3://{bucket}/");
     let failing = |positions: &Positions| {
         let all = positions.failures(outlet.source()).map(|(origin, _)| origin.to_owned());
-        all.filter(|origin| !origin.starts_with(&here)).collect::<Vec<_>>()
+        all.filter(|origin| !origin.starts_with(&here) && !is_of_api(origin)).collect::<Vec<_>>()
     };
     let others = outlet.registry.positions(failing);
     others.iter().try_for_each(|origin| outlet.works(origin))
