@@ -6,6 +6,9 @@
 //! people, machines or words does not find it. The facts are in `detail.whodid` (`docs/events.md`).
 //!
 //! Of several links about one event the newest counts. One with an empty chain says that nobody is known.
+//!
+//! A link may also be about a temporary key of AWS (`for_key`): then it stands beside the call that gave the key, is of
+//! the same time, and counts for every call that was made with the key, not for the one that it stands beside.
 
 use std::net::IpAddr;
 
@@ -31,6 +34,9 @@ pub struct Link {
 pub struct Facts {
     /// The place of the target in the trail.
     pub seq: u64,
+    /// The key that it is about; without one it is about the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_key: Option<String>,
     /// `account@address` of the login (`account@tty` at a console), then each account that was become.
     #[serde(default)]
     pub chain: Vec<String>,
@@ -44,9 +50,18 @@ pub struct Facts {
     pub key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// Of the first hop in AWS: its ARN, its principal id, and the name of a user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aws: Vec<String>,
+    /// The address that it goes by there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The ARN of the last hop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// Of logind or the kernel's audit.
+    /// Of logind or the kernel's audit; of a key, the name of its session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// What tied the hops, from the login on.
@@ -82,6 +97,12 @@ pub enum Via {
     User,
     /// Within the time of a command that runs this program.
     Command,
+    /// The temporary key that AWS gave.
+    Key,
+    /// The same call, as the account of the caller has it (`sharedEventID`).
+    Shared,
+    /// The user of Identity Center, who signed in under this name.
+    Signin,
 }
 
 /// How far a link can be relied on.
@@ -139,11 +160,15 @@ impl Facts {
     pub fn new(seq: u64, confidence: Confidence) -> Self {
         Self {
             seq,
+            for_key: None,
             chain: Vec::new(),
             account: None,
             host: None,
             key: None,
             certificate: None,
+            aws: Vec::new(),
+            email: None,
+            role: None,
             ip: None,
             session: None,
             via: Vec::new(),
@@ -153,6 +178,13 @@ impl Facts {
             contradiction: None,
             text: None,
         }
+    }
+}
+
+impl Via {
+    /// Whether only records of AWS are tied by it.
+    pub fn is_of_cloud(self) -> bool {
+        matches!(self, Self::Key | Self::Shared | Self::Signin)
     }
 }
 

@@ -89,7 +89,8 @@ impl<I: Index> Joined<I> {
             let query = about(of_others().map(|hit| hit.seq));
             let (since, until) = (Bound::Included(first), Bound::Included(last));
             self.inner.each(&Search { query, since, until, from_seq: 0 }, &mut |hit| {
-                if let Some(link) = Link::of(&hit.event).filter(|_| hit.seq < before) {
+                if let Some(link) = Link::of(&hit.event).filter(|link| hit.seq < before && link.facts.for_key.is_none())
+                {
                     let tie = newest.entry(link.facts.seq).or_insert(None::<Tie>);
                     if tie.as_ref().is_none_or(|tie| tie.seq < hit.seq) {
                         *tie = Some(Tie { seq: hit.seq, facts: link.facts });

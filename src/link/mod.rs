@@ -8,6 +8,7 @@
 //! nothing arrived later than what is kept ([`Bounds`]; what did is counted). What journald vouches for is
 //! concluded from nothing else: lines that any user can write to syslog stand in a layer of their own.
 
+pub mod cloud;
 mod conclusion;
 mod fact;
 mod layer;
@@ -97,7 +98,7 @@ impl Joiner {
     /// Takes the event at a place of the trail: evidence, something that somebody did, or a link that is there.
     pub fn take(&mut self, seq: u64, event: &Event) {
         if event.source.kind == Family::Whodid {
-            if let Some(link) = Link::of(event) {
+            if let Some(link) = Link::of(event).filter(|link| !cloud::is_of_cloud(&link.facts)) {
                 let digest = digest(&Facts { replaces: None, ..link.facts });
                 self.said.insert(link.target, Said { digest, seq: Some(seq) });
             }

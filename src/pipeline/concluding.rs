@@ -17,6 +17,7 @@ use tracing::{error, warn};
 use crate::clock::Clock;
 use crate::event::link::Link;
 use crate::event::{Event, Stamp};
+use crate::link::cloud::Keys;
 use crate::link::{Bounds, Held, Joiner};
 use crate::trail::{Reader, TrailError};
 
@@ -79,6 +80,44 @@ impl Concluder for Joiner {
 
     fn held(&self) -> Option<Held> {
         Some(Self::held(self))
+    }
+}
+
+/// Who is behind the keys that AWS gives.
+pub(super) fn keys() -> Box<dyn Concluder> {
+    Box::new(Keys::new(crate::link::cloud::Bounds::default()))
+}
+
+impl Concluder for Keys {
+    /// What gives a key, is in two accounts, or names a user by an id: of a million ordinary calls few. An event's
+    /// own fields have plain quotes; those of the record have a backslash before each.
+    fn wanted(&self) -> &'static [&'static str] {
+        &[
+            "\"action\":\"AssumeRo",
+            "\"action\":\"GetSessionToken\"",
+            "\"action\":\"GetFederationToken\"",
+            "\"action\":\"GetRoleCredentials\"",
+            "\"action\":\"CreateToken",
+            "\\\"sharedEventID\\\"",
+            "\\\"onBehalfOf\\\"",
+            "\"action\":\"link\"",
+        ]
+    }
+
+    fn take(&mut self, seq: u64, event: &Event) {
+        Self::take(self, seq, event);
+    }
+
+    fn settle(&mut self, _: Stamp, history: History) -> Vec<Event> {
+        let links = match history {
+            History::Whole => Self::settle(self),
+            History::Partial => self.settle_without_history(),
+        };
+        links.iter().map(Link::to_event).collect()
+    }
+
+    fn held(&self) -> Option<Held> {
+        Some(Held { facts: Self::held(self), forgotten: self.forgotten(), ..Held::default() })
     }
 }
 
@@ -178,7 +217,14 @@ impl Follower {
     }
 
     fn held(&self) -> Held {
-        self.with.concluders.iter().find_map(|one| one.held()).unwrap_or_default()
+        let all = self.with.concluders.iter().filter_map(|one| one.held());
+        all.fold(Held::default(), |all, one| Held {
+            hosts: all.hosts + one.hosts,
+            facts: all.facts + one.facts,
+            logins: all.logins + one.logins,
+            late: all.late + one.late,
+            forgotten: all.forgotten + one.forgotten,
+        })
     }
 
     fn take_in(&mut self, upto: u64) -> Result<(), Stop> {

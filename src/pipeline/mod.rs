@@ -181,7 +181,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
     let concluding = Concluding {
-        concluders: if is_linking { vec![concluding::links()] } else { Vec::new() },
+        concluders: if is_linking { vec![concluding::links(), concluding::keys()] } else { Vec::new() },
         clock: config.clock,
         trail: Arc::clone(&reader),
         orders: order_tx.clone(),

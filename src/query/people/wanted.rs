@@ -83,7 +83,7 @@ impl<'q> Wanted<'q> {
 
     /// Takes a link in. Others are left alone.
     pub fn take(&mut self, seq: u64, event: &Event) {
-        let Some(Link { facts, .. }) = Link::of(event) else { return };
+        let Some(Link { facts, .. }) = Link::of(event).filter(|link| link.facts.for_key.is_none()) else { return };
         if self.newest.get(&facts.seq).is_some_and(|newest| newest.seq >= seq) {
             return;
         }
