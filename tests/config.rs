@@ -156,13 +156,18 @@ fn every_kind_of_source_is_read() {
             "[[source]]\nname = \"in\"\ntype = \"auth\"\nstdin = true\ntz = \"-02:00\"\nyear = 2025\nhost = \"old-1\"\n",
             "[[source]]\nname = \"aws\"\ntype = \"cloudtrail\"\ndecompressed_max = \"64MiB\"\n",
             "[source.s3]\nbucket = \"logs\"\npoll = \"30s\"\nendpoint = \"http://127.0.0.1:9000\"\npath_style = true\n",
+            "[[source]]\nname = \"told\"\ntype = \"cloudtrail\"\n[source.sqs]\nbuckets = [\"logs\"]\n",
+            "queue = \"https://sqs.eu-west-1.amazonaws.com/111122223333/trail\"\n",
             "[[source]]\nname = \"fails\"\ntype = \"btmp\"\n",
             "[[source]]\nname = \"own\"\ntype = \"journal\"\n",
             "[[source]]\nname = \"far\"\ntype = \"journal\"\n[source.journal]\ndirectory = \"remote\"\nmerge = true\n",
             "match = [\"SYSLOG_FACILITY=10\", \"+\", \"_COMM=sshd\"]\n",
         ))
         .expect("right");
-    let [stdin, aws, btmp, own, far] = config.sources.as_slice() else { panic!("five sources") };
+    let [stdin, aws, told, btmp, own, far] = config.sources.as_slice() else { panic!("six sources") };
+    let From::Sqs(queue) = &told.from else { panic!("a queue") };
+    assert_eq!((queue.region.as_deref(), queue.s3_region.as_deref()), (Some("eu-west-1"), Some("eu-west-1")));
+    assert_eq!((&queue.endpoint, queue.receives_max, queue.path_style), (&None, 10, false));
     assert_eq!((&stdin.from, stdin.year, stdin.host.as_deref()), (&From::Stdin, Some(2025), Some("old-1")));
     assert_eq!(stdin.zone.to_string(), "-02:00");
     assert_eq!(aws.decompressed_bytes_max, 64 << 20);
@@ -241,6 +246,25 @@ fn what_contradicts_is_refused() {
         (format!("{source}\"auth\"\npaths = []\n"), "`paths` is empty"),
         (format!("{source}\"auth\"\n[source.s3]\nbucket = \"b\"\n"), "only CloudTrail objects"),
         (format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"s3://b/x\"\n"), "no bucket's name"),
+        (format!("{source}\"auth\"\n[source.sqs]\nqueue = \"https://h/1/q\"\nbuckets = [\"b\"]\n"), "by SQS"),
+        (
+            format!("{source}\"cloudtrail\"\n[source.sqs]\nqueue = \"q\"\nbuckets = [\"s3://b\"]\n"),
+            ":5: `queue`: \"q\" is no",
+        ),
+        (
+            format!("{source}\"cloudtrail\"\n[source.sqs]\nqueue = \"q\"\nbuckets = [\"s3://b\"]\n"),
+            ":6: `buckets`: \"s3://b\"",
+        ),
+        (format!("{source}\"cloudtrail\"\n[source.sqs]\nreceives_max = 0\n"), "`buckets` is missing in [sqs]"),
+        (format!("{source}\"cloudtrail\"\n[source.sqs]\nreceives_max = 0\n"), ":5: `receives_max`: 0"),
+        (
+            format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"b\"\n[source.sqs]\nqueue = \"q\"\nbuckets = []\n"),
+            "a source reads from one place",
+        ),
+        (
+            format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"b\"\n[source.sqs]\nqueue = \"q\"\nbuckets = []\n"),
+            ":8: `buckets` is empty",
+        ),
         (format!("{source}\"auth\"\n[source.journal]\n"), "the journal only"),
         (format!("{source}\"journal\"\npaths = [\"/x/system.journal\"]\n"), "only journalctl reads"),
         (format!("{source}\"journal\"\n[source.journal]\nmatch = [\"--file=/x\"]\n"), "is no match"),

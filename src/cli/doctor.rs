@@ -114,6 +114,10 @@ impl Findings {
                 Ok(_) => self.good(&source.name, path),
                 Err(error) => self.bad(&source.name, format!("{path}: {error}{}", who_may_read(Path::new(path)))),
             },
+            From::Sqs(queue) => self.note(
+                &source.name,
+                format!("{} is not asked from here: `whodid run --once` says whether it can be read", queue.url),
+            ),
             From::Intake(intake) => self.note(&source.name, format!("{}", intake.socket.display())),
             From::Journal(journal) => match collect::look_at_journal(journal) {
                 Ok(found) => self.good(&source.name, found),

@@ -34,6 +34,8 @@ mod s3;
 mod setting;
 mod siblings;
 mod sqlite;
+#[cfg(feature = "aws")]
+mod sqs;
 mod standing;
 mod state;
 mod stdin;
@@ -278,6 +280,8 @@ fn read_from(
         #[cfg(feature = "aws")]
         From::S3 { .. } => s3::read(&setting, mode, outside, outlet),
         #[cfg(feature = "aws")]
+        From::Sqs(queue) => sqs::read(&setting, &queue, mode, outside, outlet),
+        #[cfg(feature = "aws")]
         From::Lookup(lookup) => api::read_lookup(&setting, &lookup, mode, &outside, outlet),
         #[cfg(feature = "aws")]
         From::Trail { trail, then } => {
@@ -286,7 +290,7 @@ fn read_from(
             api::read_trail(&setting, (&trail, *then), mode, &wire, outlet, go_on)
         }
         #[cfg(not(feature = "aws"))]
-        From::S3 { .. } | From::Lookup(_) | From::Trail { .. } => {
+        From::S3 { .. } | From::Sqs(_) | From::Lookup(_) | From::Trail { .. } => {
             drop(outside);
             outlet.failed("aws", "cannot be read: this whodid was built without the feature aws")
         }

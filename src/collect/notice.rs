@@ -42,6 +42,11 @@ impl Notice {
         Self::new(action::DAMAGED, source, origin).problem(problem)
     }
 
+    /// A message leads nowhere, and will not be looked at again.
+    pub(super) fn set_aside(source: &str, origin: &str, problem: &str) -> Self {
+        Self::new(action::SET_ASIDE, source, origin).problem(problem)
+    }
+
     fn new(action: &'static str, source: &str, origin: &str) -> Self {
         Self {
             action,

@@ -16,7 +16,7 @@ use super::machine::Machine;
 use super::section::{Document, Key, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, cloudtrail, intake, lists, person, settings, signing};
+use super::{Keep, Signing, anchor, channel, cloudtrail, intake, lists, person, queue, settings, signing};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -237,6 +237,7 @@ fn read_from(
     let s3 = section.section(&settings::S3);
     let lookup = section.section(&settings::LOOKUP);
     let trail = section.section(&settings::SOURCE_TRAIL);
+    let sqs = section.section(&queue::SQS);
     let journal = section.section(&settings::JOURNAL);
     if family == Some(Family::Whodid) {
         section.report_key(
@@ -250,37 +251,34 @@ fn read_from(
         section.has("paths"),
         stdin,
         section.has("digest_keys"),
-        s3.is_some() || trail.is_some(),
+        s3.is_some() || (trail.is_some() && sqs.is_none()),
+        sqs.is_some(),
         lookup.is_some(),
         journal.is_some(),
     ];
     if places.iter().filter(|is_there| **is_there).count() > 1 {
         section.report(
             "a source reads from one place",
-            "keep one of `paths`, `stdin`, `digest_keys`, `s3` (with or without `trail`), `lookup` and `journal`",
+            "keep one of `paths`, `stdin`, `digest_keys`, `s3` and `sqs` (with or without `trail`), `lookup` and `journal`",
         );
     }
+    // All that are there, so that what is wrong in any of them is said at once.
+    let s3 = s3.map(|s3| read_s3(s3, family, trail.is_some()));
+    let sqs = sqs.map(|sqs| queue::read(sqs, family));
+    let lookup = lookup.map(|lookup| cloudtrail::read_lookup(lookup, family));
+    let journal = journal.map(|journal| read_journal(journal, family, folder));
     if let Some(trail) = trail {
         let trail = cloudtrail::read_trail(trail, family);
-        let then = match s3 {
-            Some(s3) => read_s3(s3, family, true),
-            None => Some(cloudtrail::bucket_of_trail()),
-        };
+        let then = s3.or(sqs).unwrap_or_else(|| Some(cloudtrail::bucket_of_trail()));
         return Some(source::From::Trail { trail: trail?, then: Box::new(then?) });
     }
-    if let Some(s3) = s3 {
-        return read_s3(s3, family, false);
-    }
-    if let Some(lookup) = lookup {
-        return cloudtrail::read_lookup(lookup, family);
+    if let Some(from) = [s3, sqs, lookup, journal].into_iter().flatten().next() {
+        return from;
     }
     if section.has("digest_keys") {
         cloudtrail::check_family(section, family, "digest_keys");
         let path = join(folder, &digest_keys?);
         return Some(source::From::DigestKeys { path: path.to_string_lossy().into_owned() });
-    }
-    if let Some(journal) = journal {
-        return read_journal(journal, family, folder);
     }
     if stdin {
         return Some(source::From::Stdin);
@@ -305,7 +303,10 @@ fn read_from(
     }
     let paths = machine.usual_paths(family?);
     if paths.is_empty() {
-        section.report("the source says nowhere to read from", "add `paths`, [source.s3] or [source.lookup]");
+        section.report(
+            "the source says nowhere to read from",
+            "add `paths`, [source.s3], [source.sqs] or [source.lookup]",
+        );
     }
     Some(source::From::Files { paths })
 }

@@ -23,6 +23,7 @@ mod machine;
 mod person;
 mod problem;
 pub mod prove;
+mod queue;
 pub mod saved;
 mod section;
 mod setting;

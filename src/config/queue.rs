@@ -164,7 +164,17 @@ mod tests {
         assert_eq!(local, Some((None, Some("http://127.0.0.1:9324".to_owned()))));
         let vpc = of("https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/q");
         assert_eq!(vpc, Some((None, Some("https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com".to_owned()))));
-        for other in ["", "cloudtrail", "arn:aws:sqs:eu-west-1:1:q", "https://host", "https://host/", "ftp://h/1/q", "https:///q", "http://a@b/1/q", "http://h/1/q q"] {
+        for other in [
+            "",
+            "cloudtrail",
+            "arn:aws:sqs:eu-west-1:1:q",
+            "https://host",
+            "https://host/",
+            "ftp://h/1/q",
+            "https:///q",
+            "http://a@b/1/q",
+            "http://h/1/q q",
+        ] {
             assert_eq!(of(other), None, "{other}");
         }
     }

@@ -11,7 +11,7 @@ use crate::sources::zone::Zone;
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
 use super::signing::SshKey;
-use super::{anchor, channel, intake, lists, person};
+use super::{anchor, channel, intake, lists, person, queue};
 
 pub(super) static TOP: Table = Table {
     name: "",
@@ -90,7 +90,7 @@ pub(super) static SOURCE: Table = Table {
         &source::WORLD_PREFIX.declaration,
         &source::WORLD_PREFIX_V6.declaration,
     ],
-    tables: &[&S3, &LOOKUP, &SOURCE_TRAIL, &JOURNAL],
+    tables: &[&S3, &queue::SQS, &LOOKUP, &SOURCE_TRAIL, &JOURNAL],
 };
 
 pub(super) mod source {

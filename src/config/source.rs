@@ -62,6 +62,8 @@ pub enum From {
     DigestKeys {
         path: String,
     },
+    /// CloudTrail objects that the messages of a queue name.
+    Sqs(Queue),
     /// What journalctl shows.
     Journal(Journal),
     Stdin,
@@ -102,6 +104,25 @@ pub struct Trail {
 
 /// LookupEvents goes back no further.
 pub const LOOKUP_DAYS: u64 = 90;
+
+/// A queue of SQS, and where the objects are that its messages may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    pub url: String,
+    /// No other bucket is read.
+    pub buckets: Vec<String>,
+    /// Without it, the one of the normal AWS configuration.
+    pub region: Option<String>,
+    /// Another service that speaks SQS.
+    pub endpoint: Option<String>,
+    pub s3_region: Option<String>,
+    /// Another service that speaks S3.
+    pub s3_endpoint: Option<String>,
+    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`.
+    pub path_style: bool,
+    /// After so many receives a message is set aside whose object cannot be read.
+    pub receives_max: u64,
+}
 
 /// Which journal journalctl is asked for; nothing set is this machine's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

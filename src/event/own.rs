@@ -27,6 +27,8 @@ pub mod action {
     pub const POSITION: &str = "source.position";
     pub const GAP: &str = "source.gap";
     pub const DAMAGED: &str = "source.damaged";
+    /// A message of a queue that leads nowhere; the event holds it.
+    pub const SET_ASIDE: &str = "source.set_aside";
     pub const SOURCE_FAILED: &str = "source.failed";
     pub const SOURCE_BACK: &str = "source.back";
     /// How a trail of CloudTrail's fares: when it is first seen, when that changes, and once an hour while it fails.

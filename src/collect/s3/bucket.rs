@@ -11,7 +11,7 @@ use crate::config::source::From;
 
 /// Why the bucket did not give what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum S3Error {
+pub(in crate::collect) enum S3Error {
     #[error(
         "access is denied ({0}): allow s3:ListBucket on the bucket, s3:GetObject on its objects, and kms:Decrypt if they are encrypted"
     )]
@@ -28,11 +28,11 @@ pub(super) enum S3Error {
 
 impl S3Error {
     /// Whether it may go better in a while, without anybody doing anything.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(in crate::collect) fn is_passing(&self) -> bool {
         matches!(self, Self::Aws(failure) if failure.is_passing())
     }
 
-    pub(super) fn unreachable(error: &(dyn Error + 'static)) -> Self {
+    pub(in crate::collect) fn unreachable(error: &(dyn Error + 'static)) -> Self {
         Self::Aws(Failure::Unreachable(chain(error)))
     }
 
@@ -52,9 +52,9 @@ impl S3Error {
 
 /// A client, and which bucket it asks.
 #[derive(Clone)]
-pub(super) struct Bucket {
-    pub(super) client: Client,
-    pub(super) name: String,
+pub(in crate::collect) struct Bucket {
+    pub(in crate::collect) client: Client,
+    pub(in crate::collect) name: String,
 }
 
 /// An object as a listing has it.
@@ -89,8 +89,17 @@ impl Bucket {
     pub(super) async fn open(from: &From) -> Result<Self, S3Error> {
         let From::S3 { bucket, region, endpoint, path_style, .. } = from else { return Err(S3Error::NoBucket) };
         let place = Place { region: region.as_deref(), endpoint: endpoint.as_deref(), path_style: *path_style };
+        Self::at(place, bucket).await
+    }
+
+    pub(in crate::collect) async fn at(place: Place<'_>, name: &str) -> Result<Self, S3Error> {
         let config = place.s3().await.map_err(|none| S3Error::Aws(none.into()))?;
-        Ok(Self { client: Client::from_conf(config.build()), name: bucket.clone() })
+        Ok(Self { client: Client::from_conf(config.build()), name: name.to_owned() })
+    }
+
+    /// Another bucket at the same place.
+    pub(in crate::collect) fn named(&self, name: &str) -> Self {
+        Self { client: self.client.clone(), name: name.to_owned() }
     }
 
     pub(super) async fn list(&self, listing: Listing) -> Result<Page, S3Error> {
@@ -108,7 +117,7 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn fetch(&self, key: &str) -> Result<Vec<u8>, S3Error> {
+    pub(in crate::collect) async fn fetch(&self, key: &str) -> Result<Vec<u8>, S3Error> {
         let object = self.client.get_object().bucket(&self.name).key(key).send().await;
         let object = object.map_err(|error| S3Error::of(&error))?;
         let body = object.body.collect().await.map_err(|error| S3Error::unreachable(&error))?;

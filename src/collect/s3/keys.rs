@@ -13,7 +13,7 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(60);
 
 /// What a folder of a bucket is by its name, below `AWSLogs/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(in crate::collect) enum Level {
     /// `AWSLogs`
     Logs,
     /// `o-a1b2c3`
@@ -25,7 +25,7 @@ pub(super) enum Level {
     Other,
 }
 
-pub(super) fn level(name: &str) -> Level {
+pub(in crate::collect) fn level(name: &str) -> Level {
     match name {
         "AWSLogs" => Level::Logs,
         "CloudTrail" => Level::Trail,
@@ -55,7 +55,7 @@ pub(super) fn as_folder(prefix: &str) -> String {
     }
 }
 
-pub(super) fn is_object(key: &str) -> bool {
+pub(in crate::collect) fn is_object(key: &str) -> bool {
     key.ends_with(".json.gz") || key.ends_with(".json")
 }
 

@@ -7,9 +7,9 @@
 //! Invariant: the event that moves a cursor follows the events of every object up to it, so that no kill
 //! can leave an object behind. An object that cannot be read holds its cursor back.
 
-mod bucket;
+pub(super) mod bucket;
 mod discover;
-mod keys;
+pub(super) mod keys;
 #[cfg(test)]
 mod moto;
 
