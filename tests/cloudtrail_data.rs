@@ -38,7 +38,7 @@ fn content(path: &Path) -> Vec<u8> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Vec<Event> {
+pub(crate) fn decode(bytes: &[u8]) -> Vec<Event> {
     let observed = Stamp::parse("2026-11-20T12:00:00Z").expect("an instant");
     let mut decoder = sources::decoder(Stream {
         name: "data".into(),

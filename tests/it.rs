@@ -4,6 +4,7 @@ mod agreement;
 mod anchors;
 mod ansible;
 mod auth_data;
+mod aws_queries;
 mod cloudtrail_data;
 mod collect;
 mod config;

@@ -130,9 +130,10 @@ fn skips(skipped: &[&Standing]) -> String {
         by_reason.entry(alert.skipped.as_deref().unwrap_or_default()).or_default().push(&alert.id);
     }
     let line = |(reason, ids): (&str, Vec<&str>)| {
-        format!("\nSkipped, because {}: {}\n", escape::line(reason), escape::line(&ids.join(", ")))
+        format!("Skipped, because {}: {}\n", escape::line(reason), escape::line(&ids.join(", ")))
     };
-    by_reason.into_iter().map(line).collect()
+    let lines: String = by_reason.into_iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// Who is behind a number.

@@ -92,8 +92,9 @@ fn the_readme_shows_what_it_prints() {
 fn uncounted(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
     for at in 0..words.len() {
-        let is_counted =
-            words.get(at + 1).is_some_and(|next| ["CRITICAL,", "WARNING,", "OK"].iter().any(|s| next.starts_with(s)));
+        let is_counted = words
+            .get(at + 1)
+            .is_some_and(|next| ["CRITICAL,", "WARNING,", "OK", "sent,"].iter().any(|s| next.starts_with(s)));
         let counts =
             at.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|word| matches!(*word, "to" | "entry"));
         if (is_counted || counts) && words[at].starts_with(|c: char| c.is_ascii_digit()) {
