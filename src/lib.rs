@@ -37,6 +37,9 @@ pub mod link;
 /// CloudTrail's digest files: proof of what was delivered, and that nothing is missing.
 pub mod digest;
 
+/// What stands open, since when, and for how long it did.
+pub mod exposure;
+
 /// Logins paired with their ends, as `last` does it.
 pub mod sessions;
 

@@ -15,6 +15,7 @@ mod bad_input;
 mod door;
 mod doubles;
 mod exec;
+mod exposed;
 mod init;
 mod intake;
 mod kept;

@@ -46,6 +46,7 @@ const IDS: &[&str] = &[
     "aws/s3-versioning-suspended",
     "aws/secrets-read-in-bulk",
     "aws/security-group-changed",
+    "aws/security-group-left-open",
     "aws/security-group-open-to-world",
     "aws/security-service-off",
     "aws/trail-bucket-changed",

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collect", &["event", "clock", "sources", "config", "aws"]),
     ("trail", &["event", "durable"]),
     ("link", &["event"]),
+    ("exposure", &["event"]),
     ("digest", &["event"]),
     ("sessions", &["event"]),
     ("index", &["event", "durable", "query", "trail"]),
@@ -60,7 +61,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Saved queries that are for searching and evidence, and have no alert on purpose.
-const WITHOUT_ALERT: &[&str] = &[];
+const WITHOUT_ALERT: &[&str] = &["aws/exposure-opened", "aws/exposure-stood"];
 
 /// Long before this a file tells more than one story.
 const LINES_MAX: usize = 800;

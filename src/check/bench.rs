@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::alert::{Alert, Compare, Limits, Measure, Unmatched};
+use crate::config::alert::{Alert, Compare, Late, Limits, Measure, Unmatched};
 use crate::config::saved::Severity;
 use crate::config::{Channel, Config, SavedQuery};
 use crate::event::fields::{self, FieldRef};
@@ -133,8 +133,18 @@ pub(crate) fn unmatched(within: Duration) -> Measure {
         start: query("what.action:run.start"),
         finish: query("what.action:run.finish"),
         key: field("what.object"),
+        finish_key: None,
         within,
+        late: Late::Counts,
     }))
+}
+
+/// The same, where a late finish takes its start back.
+pub(crate) fn unfinished(within: Duration) -> Measure {
+    match unmatched(within) {
+        Measure::Unmatched(unmatched) => Measure::Unmatched(Box::new(Unmatched { late: Late::Ends, ..*unmatched })),
+        other => other,
+    }
 }
 
 pub(crate) fn saved(id: &str, text: &str) -> SavedQuery {

@@ -20,10 +20,11 @@ pub(super) struct Fact {
     pub(super) when: i64,
     pub(super) seq: u64,
     pub(super) keys: Vec<Rc<Key>>,
-    /// Values of the measure's field; for a start or finish none stands for an event without the key.
+    /// Values of the measure's field; for a start none stands for an event without the key.
     pub(super) values: Vec<Option<Rc<str>>>,
+    /// Keys of the starts that it finishes, in the same way.
+    pub(super) finishes: Vec<Option<Rc<str>>>,
     pub(super) is_start: bool,
-    pub(super) is_finish: bool,
 }
 
 /// Reads facts out of events.
@@ -31,6 +32,7 @@ pub(super) struct Facts<'q> {
     /// By name.
     by: Vec<(Arc<str>, &'q FieldRef)>,
     field: Option<&'q FieldRef>,
+    finish_field: Option<&'q FieldRef>,
     /// Start and finish.
     pair: Option<[Ast; 2]>,
 }
@@ -49,26 +51,26 @@ impl<'q> Facts<'q> {
             Measure::Distinct(field) | Measure::New { field, .. } => Some(field),
             Measure::Unmatched(unmatched) => Some(&unmatched.key),
         };
-        Self { by, field, pair }
+        let finish_field = match &question.alert.measure {
+            Measure::Unmatched(unmatched) => unmatched.finish_key.as_ref().or(field),
+            _ => None,
+        };
+        Self { by, field, finish_field, pair }
     }
 
     pub(super) fn of(&self, hit: &Hit) -> Result<Fact, Unknown> {
-        let mut values: Vec<Option<Rc<str>>> = match self.field {
-            Some(field) => values_of(field, hit).into_iter().map(|value| Some(value.into())).collect(),
-            None => Vec::new(),
+        let values = |field: Option<&FieldRef>| -> Vec<Option<Rc<str>>> {
+            let found = field.map(|field| values_of(field, hit)).unwrap_or_default();
+            found.into_iter().map(|value| Some(value.into())).collect()
         };
-        let (is_start, is_finish) = match &self.pair {
-            Some([start, finish]) => {
-                if values.is_empty() {
-                    values.push(None);
-                }
-                let subject = Subject::new(&hit.event).by(&hit.by);
-                (subject.matches(start), subject.matches(finish))
-            }
-            None => (true, false),
+        let keyed = |field: Option<&FieldRef>| Some(values(field)).filter(|all| !all.is_empty()).unwrap_or(vec![None]);
+        let (keys, when, seq) = (self.keys(hit)?, hit.event.when.micros(), hit.seq);
+        let Some([start, finish]) = &self.pair else {
+            return Ok(Fact { when, seq, keys, values: values(self.field), finishes: Vec::new(), is_start: true });
         };
-        let keys = self.keys(hit)?;
-        Ok(Fact { when: hit.event.when.micros(), seq: hit.seq, keys, values, is_start, is_finish })
+        let subject = Subject::new(&hit.event).by(&hit.by);
+        let finishes = if subject.matches(finish) { keyed(self.finish_field) } else { Vec::new() };
+        Ok(Fact { when, seq, keys, values: keyed(self.field), finishes, is_start: subject.matches(start) })
     }
 
     fn keys(&self, hit: &Hit) -> Result<Vec<Rc<Key>>, Unknown> {

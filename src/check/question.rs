@@ -79,7 +79,11 @@ impl<'a> Question<'a> {
             Measure::Unmatched(unmatched) => Some(&unmatched.key),
             _ => None,
         };
-        let mut fields = self.alert.by.iter().chain(measured).chain(keyed);
+        let finished = match &self.alert.measure {
+            Measure::Unmatched(unmatched) => unmatched.finish_key.as_ref(),
+            _ => None,
+        };
+        let mut fields = self.alert.by.iter().chain(measured).chain(keyed).chain(finished);
         fields.any(FieldRef::is_joined) || people::is_joined(&self.base(Stamp::from_micros(0)))
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::fact::Fact;
 use super::question::delta;
-use super::starts::Starts;
+use super::starts::{Start, Starts};
 use super::sweep::{Sight, Verdict};
 use super::{Key, Question, State, Unknown};
 use crate::config::alert::Measure;
@@ -51,6 +51,8 @@ struct Item {
     seq: u64,
     key: Rc<Key>,
     value: Option<Rc<str>>,
+    /// Which start it is, if it is one.
+    start: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +103,7 @@ impl<'q> Tally<'q> {
         match &question.alert.measure {
             Measure::Count | Measure::Distinct(_) => {}
             Measure::New { known, .. } => tally.known = Some(micros(*known)),
-            Measure::Unmatched(unmatched) => tally.starts = Some(Starts::new(micros(unmatched.within))),
+            Measure::Unmatched(unmatched) => tally.starts = Some(Starts::new(micros(unmatched.within), unmatched.late)),
         }
         if question.alert.by.is_empty() {
             // Without `by` there is always a number, and it may be zero.
@@ -114,25 +116,23 @@ impl<'q> Tally<'q> {
     pub(super) fn take(&mut self, fact: &Fact) -> Result<(), Unknown> {
         match (&self.question.alert.measure, &mut self.starts) {
             (Measure::Unmatched(_), Some(starts)) => {
-                for value in &fact.values {
-                    if fact.is_finish {
-                        starts.close(fact.when, value);
-                    }
-                    if fact.is_start {
-                        starts.open(fact.when, fact.seq, &fact.keys, value.clone());
-                    }
+                let closed: Vec<Start> =
+                    fact.finishes.iter().filter_map(|value| starts.close(fact.when, value)).collect();
+                for value in fact.values.iter().filter(|_| fact.is_start) {
+                    starts.open(fact.when, fact.seq, &fact.keys, value.clone());
                 }
+                closed.iter().for_each(|start| self.take_back(start));
             }
             (Measure::Count, _) => {
                 for key in &fact.keys {
-                    self.enter(Item { when: fact.when, seq: fact.seq, key: Rc::clone(key), value: None })?;
+                    self.enter(Item { when: fact.when, seq: fact.seq, key: Rc::clone(key), value: None, start: None })?;
                 }
             }
             _ => {
                 for key in &fact.keys {
                     for value in &fact.values {
                         let (key, value) = (Rc::clone(key), value.clone());
-                        self.enter(Item { when: fact.when, seq: fact.seq, key, value })?;
+                        self.enter(Item { when: fact.when, seq: fact.seq, key, value, start: None })?;
                     }
                 }
             }
@@ -149,13 +149,17 @@ impl<'q> Tally<'q> {
         let end = slot.micros();
         while let Some(start) = self.starts.as_mut().and_then(|starts| starts.pop_unmatched(end)) {
             for key in &start.keys {
-                self.enter(Item { when: start.when, seq: start.seq, key: Rc::clone(key), value: None })?;
+                let (when, seq, number) = (start.when, start.seq, Some(start.number));
+                self.enter(Item { when, seq, key: Rc::clone(key), value: None, start: number })?;
             }
         }
         let begin = end.saturating_sub(self.window);
         while self.inside.front().is_some_and(|item| item.when <= begin) {
             if let Some(item) = self.inside.pop_front() {
                 self.leave(&item);
+                if let (Some(number), Some(starts)) = (item.start, &mut self.starts) {
+                    starts.forget(number);
+                }
             }
         }
         self.forget(begin);
@@ -200,6 +204,19 @@ impl<'q> Tally<'q> {
             self.drop_if_unused(&item.key, value);
         }
         self.touched.insert(Rc::clone(&item.key));
+    }
+
+    /// A start that was counted has its finish after all.
+    fn take_back(&mut self, start: &Start) {
+        let first = self.inside.partition_point(|item| item.when < start.when);
+        let of_start = |item: &&Item| item.start == Some(start.number);
+        let count = self.inside.iter().skip(first).take_while(|item| item.when == start.when).filter(of_start).count();
+        for _ in 0..count {
+            let place = self.inside.iter().skip(first).position(|item| item.start == Some(start.number));
+            if let Some(item) = place.and_then(|place| self.inside.remove(first + place)) {
+                self.leave(&item);
+            }
+        }
     }
 
     /// Values that were last seen too long before the window are not known any more.

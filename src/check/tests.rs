@@ -6,7 +6,7 @@ use super::bench::*;
 use super::status::{Health, Source};
 use super::*;
 use crate::config::SavedQuery;
-use crate::config::alert::{Alert, Compare, Limits};
+use crate::config::alert::{Alert, Compare, Limits, Unmatched};
 use crate::event::{Event, Exposure, Family, Named, Outcome};
 
 fn memory(events: impl IntoIterator<Item = Event>) -> Memory {
@@ -129,6 +129,44 @@ fn starts_without_finish_count_once_their_time_is_over() {
         &[("10:30", 0), ("10:35", 0)],
     );
     check_unmatched(&[start, start], &[("10:30", 2)]);
+}
+
+#[test]
+fn a_late_finish_takes_its_start_back_where_it_may() {
+    let alert = Alert { window: minutes(120), measure: unfinished(minutes(30)), ..alert("x") };
+    let query = saved("x", "*");
+    let check = |story: &[(&str, &str, &str)], numbers: &[(&str, u64)]| {
+        let action = |sign| if sign == "+" { "run.start" } else { "run.finish" };
+        let memory = memory(story.iter().map(|(sign, time, key)| on(event(time, action(*sign), "deploy"), key)));
+        for (slot, expected) in numbers {
+            assert_eq!(value(&alert, &query, &memory, slot), *expected, "{story:?} at {slot}");
+        }
+    };
+    let start = ("+", "10:00", "web-1");
+    check(&[start], &[("10:29", 0), ("10:30", 1), ("11:59", 1), ("12:00", 0)]);
+    check(&[start, ("-", "10:20", "web-1")], &[("10:30", 0)]);
+    check(&[start, ("-", "11:00", "web-1")], &[("10:30", 1), ("10:59", 1), ("11:00", 0), ("11:30", 0)]);
+    check(&[start, ("-", "11:00", "web-2")], &[("11:00", 1)]);
+    // The newest first, late or not.
+    check(&[start, ("+", "11:00", "web-1"), ("-", "11:10", "web-1")], &[("11:05", 1), ("11:40", 1)]);
+    check(
+        &[start, ("+", "10:10", "web-1"), ("-", "11:10", "web-1"), ("-", "11:20", "web-1")],
+        &[("11:00", 2), ("11:10", 1), ("11:20", 0)],
+    );
+}
+
+#[test]
+fn a_finish_may_name_its_start_in_another_field() {
+    let Measure::Unmatched(measure) = unmatched(minutes(30)) else { panic!("unmatched") };
+    let measure = Unmatched { key: field("who.name"), finish_key: Some(field("what.object")), ..*measure };
+    let alert = Alert { window: minutes(120), measure: Measure::Unmatched(Box::new(measure)), ..alert("x") };
+    let query = saved("x", "*");
+    let memory = memory([
+        on(event("10:00", "run.start", "alice"), "web-1"),
+        on(event("10:01", "run.start", "bob"), "alice"),
+        on(event("10:02", "run.finish", "web-1"), "alice"),
+    ]);
+    assert_eq!(value(&alert, &query, &memory, "11:00"), 1, "alice's has its finish, bob's has none");
 }
 
 #[test]

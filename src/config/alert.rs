@@ -54,8 +54,21 @@ pub struct Unmatched {
     pub start: Query,
     pub finish: Query,
     pub key: FieldRef,
+    /// Where a finish has the key of its start, if that is another field.
+    pub finish_key: Option<FieldRef>,
     /// A younger start may still finish.
     pub within: Duration,
+    /// What becomes of a start whose finish comes later than that.
+    pub late: Late,
+}
+
+/// What a finish does that comes later than `within` after its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// Nothing: the start had no finish in time.
+    Counts,
+    /// It takes the start back: the number is of what is unfinished still.
+    Ends,
 }
 
 /// How the number is held against a limit.

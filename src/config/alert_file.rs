@@ -9,7 +9,7 @@ use crate::query::lists::Named;
 use crate::schedule::Schedule;
 use crate::sources::zone::Zone;
 
-use super::alert::{Alert, BadLimits, Channel, Compare, Limits, Measure, Unmatched};
+use super::alert::{Alert, BadLimits, Channel, Compare, Late, Limits, Measure, Unmatched};
 use super::channel;
 use super::definitions::Text;
 use super::lists;
@@ -131,9 +131,12 @@ fn read_measure(top: &mut Section<'_, '_>, lists: &Lists) -> Option<Measure> {
         Made::Unmatched => {
             let (start, finish) = (top.required(&START), top.required(&FINISH));
             let (key, within) = (top.required(&KEY), top.required(&WITHIN));
+            let (finish_key, late) = (top.optional(&FINISH_KEY), top.or_default(&LATE_FINISH));
             let start = start.as_deref().and_then(|text| saved::parse(top, "start", text, lists));
             let finish = finish.as_deref().and_then(|text| saved::parse(top, "finish", text, lists));
-            let unmatched = Unmatched { start: start?, finish: finish?, key: key?, within: within? };
+            let late = if late? { Late::Ends } else { Late::Counts };
+            let (start, finish) = (start?, finish?);
+            let unmatched = Unmatched { start, finish, key: key?, finish_key, within: within?, late };
             Some(Measure::Unmatched(Box::new(unmatched)))
         }
     }
@@ -219,7 +222,9 @@ pub(super) static ALERT: Table = Table {
         &START.declaration,
         &FINISH.declaration,
         &KEY.declaration,
+        &FINISH_KEY.declaration,
         &WITHIN.declaration,
+        &LATE_FINISH.declaration,
         &BY.declaration,
         &COMPARE.declaration,
         &WARN.declaration,
@@ -270,6 +275,19 @@ static FINISH: Key<String> =
 
 static KEY: Key<FieldRef> =
     Key::optional("key", "\"what.object\"", "For unmatched: the field that a start and its finish share.");
+
+static FINISH_KEY: Key<FieldRef> = Key::optional(
+    "finish_key",
+    "\"what.object\"",
+    "For unmatched: the field in which a finish has what its start has in `key`, if that is another one.",
+);
+
+static LATE_FINISH: Key<bool> = Key::with_default(
+    "late_finish",
+    "false",
+    "For unmatched: a finish that comes later than `within` takes its start back, so that the number is of what is\n\
+     unfinished still. Otherwise such a start stays counted until it leaves the window.",
+);
 
 static WITHIN: Key<Duration> =
     Key::optional("within", "\"1h\"", "For unmatched: how long a start has for its finish; shorter than `window`.");

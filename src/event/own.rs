@@ -53,6 +53,10 @@ pub mod action {
     pub const DIGEST_VERDICT: &str = "digest.verdict";
     /// Who was behind another event ([`super::super::link::Link`]).
     pub const LINK: &str = "link";
+    /// All that a change let in is closed again ([`crate::exposure`]).
+    pub const EXPOSURE_CLOSED: &str = "exposure.closed";
+    /// A change let everybody in together with what was open before.
+    pub const EXPOSURE_WORLD: &str = "exposure.world";
 }
 
 /// An event that whodid itself states; `object` is what it is about (a source's name, an alert's id).

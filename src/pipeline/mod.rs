@@ -16,6 +16,7 @@ mod anchoring;
 mod concluding;
 mod door;
 mod encode;
+mod exposing;
 mod follow;
 mod hold;
 mod marks;
@@ -49,7 +50,7 @@ use crate::trail::{self, BadLine, Identity, Reader, Seen, TrailError};
 
 pub use adopt::adopt;
 use anchoring::{Anchoring, With};
-use concluding::{Concluded, Concluding};
+use concluding::{Concluded, Concluder, Concluding};
 use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
@@ -181,7 +182,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
     let concluding = Concluding {
-        concluders: if is_linking { vec![concluding::links(), concluding::keys()] } else { Vec::new() },
+        concluders: concluders(is_linking),
         clock: config.clock,
         trail: Arc::clone(&reader),
         orders: order_tx.clone(),
@@ -254,6 +255,11 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     join_task(reporting.await, "reporter")?;
     let size = reached.borrow().acknowledged;
     Ok(Report { read: join_task(read, "collector")?, added: added?, size, watched, indexed, anchors })
+}
+
+fn concluders(is_linking: bool) -> Vec<Box<dyn Concluder>> {
+    let links = if is_linking { vec![concluding::links(), concluding::keys()] } else { Vec::new() };
+    links.into_iter().chain([exposing::exposures()]).collect()
 }
 
 /// Collecting stops when it is time to, and when the writer has ended: a collector that has nothing to send

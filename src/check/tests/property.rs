@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::alert::Late;
 
 /// Minute of the hour, action, name and object; few of each, so that they meet.
 fn story() -> impl Strategy<Value = Vec<(u32, u8, u8, u8)>> {
@@ -60,7 +61,8 @@ fn slowly(alert: &Alert, memory: &Memory, seen: u64, slot: Stamp) -> BTreeMap<Op
                     "run.finish" => {
                         let newest = open.iter().rposition(|(_, start)| start.what.object == event.what.object);
                         let limit = super::question::delta(unmatched.within);
-                        if let Some(newest) = newest.filter(|at| open[*at].1.when.plus(limit) >= event.when) {
+                        let in_time = |at: &usize| open[*at].1.when.plus(limit) >= event.when;
+                        if let Some(newest) = newest.filter(|at| unmatched.late == Late::Ends || in_time(at)) {
                             open.remove(newest);
                         }
                     }
@@ -83,13 +85,14 @@ proptest! {
     /// A window that moves, and one that is made anew at each slot, hold the same.
     #[test]
     fn a_sweep_counts_what_a_slow_count_counts(
-        story in story(), measure in 0..4_u8, by in any::<bool>(), seen in 0..40_u64, window in 2..40_u64,
+        story in story(), measure in 0..5_u8, by in any::<bool>(), seen in 0..40_u64, window in 2..40_u64,
     ) {
         let memory = told(&story);
         let measure = match measure {
             0 => Measure::Count,
             1 => Measure::Distinct(field("what.object")),
             2 => Measure::New { field: field("what.object"), known: minutes(window / 2) },
+            3 => unfinished(minutes(window / 2)),
             _ => unmatched(minutes(window / 2)),
         };
         let by = if by { vec![field("who.name")] } else { vec![] };
