@@ -90,12 +90,7 @@ impl Findings {
     fn source(&mut self, source: &Source) {
         match &source.from {
             From::Stdin => self.note(&source.name, "standard input"),
-            From::S3 { bucket, prefix, .. } => self.note(
-                &source.name,
-                format!(
-                    "s3://{bucket}/{prefix} is not asked from here: `whodid run --once` says whether it can be read"
-                ),
-            ),
+            From::S3 { .. } | From::Sqs(_) => self.asked(&source.name, &source.from),
             From::Lookup(lookup) => {
                 let regions = if lookup.regions.is_empty() {
                     "the configured region".to_owned()
@@ -109,15 +104,17 @@ impl Findings {
                     ),
                 );
             }
-            From::Trail { trail, .. } => self.cloudtrail(&source.name, trail),
+            From::Trail { trail, then } => {
+                self.cloudtrail(&source.name, trail);
+                // What is left to the trail is known when it has been asked.
+                if !matches!(&**then, From::S3 { bucket, .. } if bucket.is_empty()) {
+                    self.asked(&source.name, then);
+                }
+            }
             From::DigestKeys { path } => match fs::File::open(path) {
                 Ok(_) => self.good(&source.name, path),
                 Err(error) => self.bad(&source.name, format!("{path}: {error}{}", who_may_read(Path::new(path)))),
             },
-            From::Sqs(queue) => self.note(
-                &source.name,
-                format!("{} is not asked from here: `whodid run --once` says whether it can be read", queue.url),
-            ),
             From::Intake(intake) => self.note(&source.name, format!("{}", intake.socket.display())),
             From::Journal(journal) => match collect::look_at_journal(journal) {
                 Ok(found) => self.good(&source.name, found),
@@ -125,6 +122,33 @@ impl Findings {
             },
             From::Files { paths } => paths.iter().for_each(|path| self.path(source, path)),
         }
+    }
+
+    /// The bucket, or the queue and its buckets: are they there, and which permission lacks?
+    #[cfg(feature = "aws")]
+    fn asked(&mut self, name: &str, from: &From) {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.bad(name, error),
+        };
+        let look = async {
+            match from {
+                From::Sqs(queue) => collect::look_at_queue(queue).await,
+                bucket => vec![collect::look_at_bucket(bucket).await],
+            }
+        };
+        let looked = runtime.block_on(async { tokio::time::timeout(TRAIL_TIMEOUT, look).await });
+        for found in looked.unwrap_or_else(|_| vec![Err("AWS does not answer".to_owned())]) {
+            match found {
+                Ok(found) => self.good(name, found),
+                Err(problem) => self.bad(name, problem),
+            }
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn asked(&mut self, name: &str, _: &From) {
+        self.bad(name, "AWS cannot be asked: this whodid was built without the feature aws");
     }
 
     /// The trail is asked how it fares.

@@ -59,6 +59,10 @@ pub use journal::look as look_at_journal;
 pub use positions::{Position, Positions, StreamId};
 pub use progress::{Progress, SourceState};
 pub use registry::Seen;
+#[cfg(feature = "aws")]
+pub use s3::look as look_at_bucket;
+#[cfg(feature = "aws")]
+pub use sqs::look as look_at_queue;
 
 use crate::clock::Clock;
 use crate::config::Source;

@@ -10,6 +10,7 @@
 pub(super) mod bucket;
 mod discover;
 pub(super) mod keys;
+mod look;
 #[cfg(test)]
 mod moto;
 
@@ -32,6 +33,8 @@ use super::{Mode, Outside};
 use crate::config::source::From;
 use bucket::{Bucket, Listed, Listing, S3Error};
 use discover::other_kind;
+pub use look::look;
+pub(super) use look::look_into;
 
 /// Objects that are fetched ahead while one is decoded: enough to hide a round trip.
 const FETCHES: usize = 8;

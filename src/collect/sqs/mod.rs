@@ -15,6 +15,7 @@
 
 mod envelope;
 mod keeper;
+mod look;
 #[cfg(test)]
 mod moto;
 mod objects;
@@ -37,6 +38,7 @@ use super::{Mode, Outside};
 use crate::aws;
 use crate::config::source::Queue as Configured;
 use keeper::Keeper;
+pub use look::look;
 use objects::Objects;
 use queue::{Queue, QueueError, Received, TOGETHER};
 use unread::Unread;
@@ -70,6 +72,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 const EMPTY_POLLS: u32 = 2;
 /// And it tries so often.
 const TRIES: u32 = 5;
+
+/// The end waits so long for messages that are being received: nobody else would get them for a while.
+const RECEIVED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Messages whose events are on their way to the disk; more are not received.
 const WAITING_MAX: usize = 100;
@@ -187,8 +192,12 @@ impl<'a> Sqs<'a> {
             Err(Halt::Closed(closed)) => Err(closed),
             _ => outlet.flush(),
         };
-        if let Some(next) = self.next.take() {
-            next.abort();
+        if let Some(mut next) = self.next.take() {
+            // What has been received meanwhile is held by the keeper, and goes back at once.
+            let received = async { tokio::time::timeout(RECEIVED_WITHIN, &mut next).await.is_ok() };
+            if !self.wire.see_through(received) {
+                next.abort();
+            }
         }
         let Self { wire, keeper, .. } = self;
         wire.see_through(keeper.end());
@@ -247,8 +256,13 @@ impl<'a> Sqs<'a> {
             return Err(Halt::Told);
         }
         let poll = if self.mode == Mode::Follow { self.pace.poll } else { self.pace.poll_once };
-        let next = self.next.take().unwrap_or_else(|| self.receiving(poll));
-        let received = self.wire.wait(next)?.unwrap_or_else(|_| Ok(Vec::new()));
+        if self.next.is_none() {
+            self.next = Some(self.receiving(poll));
+        }
+        let Self { next, wire, .. } = self;
+        let Some(coming) = next else { return Ok(Vec::new()) };
+        let received = wire.wait(coming)?.unwrap_or_else(|_| Ok(Vec::new()));
+        self.next = None;
         let received = received.map_err(|error| self.failed(&error))?;
         // Where there were as many as SQS gives at once there are likely more.
         if received.len() == TOGETHER {

@@ -32,7 +32,7 @@ const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:123456789012:cloudtrail";
 /// Short enough for a test, long enough for a busy machine.
 const QUICK: Pace = Pace {
     visibility: Duration::from_secs(6),
-    poll: Duration::from_secs(1),
+    poll: Duration::from_secs(5),
     poll_once: Duration::ZERO,
     away: Duration::from_millis(200),
     backoff: Duration::from_millis(10),
@@ -232,6 +232,14 @@ impl Running {
         stop.send(true).expect("somebody listens");
         while batches.blocking_recv().is_some() {}
         thread.join().expect("reading does not panic")
+    }
+
+    fn wait_until_drained(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.progress.sources().values().any(|source| source.drained) {
+            assert!(Instant::now() < deadline, "it is not drained");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn wait_until_failing(&self) -> String {
@@ -437,12 +445,20 @@ fn told_to_stop_it_gives_back_what_is_not_durable_at_once() {
     let world = World::start();
     let trail = Trail::default();
     world.put(&key("a"), "One");
-    world.send(created(&key("a")));
+    // More than are received at once: the next ones are received while the first are worked on.
+    (0..12).for_each(|_| world.send(created(&key("a"))));
     let slow = slow(&world.moto.endpoint, Duration::from_secs(30));
     let running = world.start_reading(&trail, Mode::Follow, &slow);
-    world.wait_for((0, 1));
+    world.wait_for((0, 12));
     running.stop();
-    assert_eq!(world.counts(), (1, 0));
+    assert_eq!(world.counts(), (12, 0));
+    // While it waits for messages that do not come, too.
+    world.moto.runtime.block_on(world.sqs.purge_queue().queue_url(&world.url).send()).expect("purged");
+    let running = world.start_reading(&trail, Mode::Follow, &slow);
+    running.wait_until_drained();
+    let began = Instant::now();
+    running.stop();
+    assert!(began.elapsed() < QUICK.poll, "the end waits for no poll: {:?}", began.elapsed());
     assert!(trail.calls().is_empty());
 }
 
@@ -572,4 +588,31 @@ fn a_queue_that_is_not_there_is_said_so_once() {
         assert!(summary.failures[0].problem.starts_with("does not exist"), "{summary:?}");
     }
     assert_eq!(trail.of(action::SOURCE_FAILED).len(), 1);
+}
+
+#[test]
+#[ignore = "needs moto"]
+fn whoever_asks_is_told_whether_queue_and_buckets_can_be_read() {
+    let world = World::start();
+    world.send("one");
+    let queue = Queue { client: world.sqs.clone(), url: world.url.clone(), visibility: Duration::ZERO };
+    let probe = world.moto.runtime.block_on(queue.probe()).expect("it is there");
+    assert_eq!((probe.waiting, probe.receives_before_dead), (Some(1), None));
+    assert_eq!(world.counts(), (1, 0), "nothing was taken");
+    let policy = json!({"deadLetterTargetArn": QUEUE_ARN, "maxReceiveCount": "5"}).to_string();
+    let set = world.sqs.set_queue_attributes().queue_url(&world.url).attributes(Attribute::RedrivePolicy, policy);
+    world.moto.runtime.block_on(set.send()).expect("set");
+    let probe = world.moto.runtime.block_on(queue.probe()).expect("it is there");
+    assert_eq!(probe.receives_before_dead, Some(5));
+    let bucket = Bucket { client: world.s3.clone(), name: BUCKET.to_owned() };
+    let look = || world.moto.runtime.block_on(crate::collect::s3::look_into(&bucket, "AWSLogs/"));
+    assert_eq!(
+        look(),
+        Ok("s3://audit/AWSLogs/ can be listed; nothing of CloudTrail's is among the first objects".to_owned())
+    );
+    world.put(&key("a"), "One");
+    assert_eq!(look(), Ok("s3://audit/AWSLogs/ can be listed and read".to_owned()));
+    let elsewhere = Bucket { client: world.s3.clone(), name: "elsewhere".to_owned() };
+    let missing = world.moto.runtime.block_on(crate::collect::s3::look_into(&elsewhere, ""));
+    assert!(missing.is_err_and(|problem| problem.starts_with("s3://elsewhere/ does not exist")));
 }

@@ -39,6 +39,10 @@ impl Objects {
         Ok(Self { any: Bucket::at(place, "").await? })
     }
 
+    pub(super) fn of(&self, bucket: &str) -> Bucket {
+        self.any.named(bucket)
+    }
+
     #[cfg(test)]
     pub(super) fn new(any: Bucket) -> Self {
         Self { any }

@@ -9,7 +9,7 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
-    MessageSystemAttributeName,
+    MessageSystemAttributeName, QueueAttributeName,
 };
 
 use crate::aws::{Failure, Place};
@@ -154,6 +154,44 @@ impl Queue {
             left(answer.failed(), some)?;
         }
         Ok(())
+    }
+}
+
+/// What asking the queue without taking anything from it showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Probe {
+    /// None where the credentials may not ask.
+    pub(super) waiting: Option<u64>,
+    /// After so many receives SQS itself takes a message away.
+    pub(super) receives_before_dead: Option<u64>,
+}
+
+impl Queue {
+    /// Tries everything that reading needs, and changes nothing but the count of receives of one message.
+    pub(super) async fn probe(&self) -> Result<Probe, QueueError> {
+        let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(1);
+        receive.visibility_timeout(0).send().await.map_err(|error| QueueError::of(&error))?;
+        // Who may delete and keep is told that this is no receipt, and who may not, that.
+        let nobody = [Ticket { id: "none".to_owned(), receipt: "none".to_owned() }];
+        self.delete(&nobody).await?;
+        self.keep(&nobody, Duration::ZERO).await?;
+        let ask = self.client.get_queue_attributes().queue_url(&self.url);
+        let ask = ask.attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
+        // Reading does not need it.
+        let Ok(answer) = ask.attribute_names(QueueAttributeName::RedrivePolicy).send().await else {
+            return Ok(Probe::default());
+        };
+        let of = |name| answer.attributes().and_then(|all| all.get(&name)).map(String::as_str);
+        let redrive = of(QueueAttributeName::RedrivePolicy).unwrap_or_default();
+        let redrive = serde_json::from_str::<serde_json::Value>(redrive).unwrap_or_default();
+        Ok(Probe {
+            waiting: of(QueueAttributeName::ApproximateNumberOfMessages).and_then(|count| count.parse().ok()),
+            // Some write it as a text.
+            receives_before_dead: redrive.get("maxReceiveCount").and_then(|count| match count {
+                serde_json::Value::String(text) => text.parse().ok(),
+                number => number.as_u64(),
+            }),
+        })
     }
 }
 
