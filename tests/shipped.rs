@@ -20,6 +20,8 @@ const IDS: &[&str] = &[
     "aws/console-login-without-mfa",
     "aws/database-snapshot-copied",
     "aws/deletion-protection-off",
+    "aws/digest-altered",
+    "aws/digest-missing",
     "aws/encryption-off",
     "aws/iam-changed-by-outsider",
     "aws/iam-policy-changed",

@@ -5,10 +5,11 @@
 //! else to stderr.
 //!
 //! Exit codes: 0 done, 1 not done, 2 wrong usage. `check` has those of Nagios ([`crate::check::State`]),
-//! `trail verify` and `trail prove` their own ([`crate::trail::Exit`]).
+//! `trail verify` and `trail prove` their own ([`crate::trail::Exit`]), and so has `cloudtrail verify`.
 
 mod alert;
 mod check;
+mod cloudtrail;
 mod completions;
 mod config;
 mod decode;
@@ -98,6 +99,7 @@ enum Command {
     Query(query::Args),
     Alert(alert::Args),
     Trail(trail::Args),
+    Cloudtrail(cloudtrail::Args),
     Witness(witness::Args),
     Index(index::Args),
     Config(config::Args),
@@ -139,6 +141,7 @@ fn wrong_usage(args: &[OsString]) -> u8 {
     match named.as_ref().map(|(name, below)| (name.as_str(), below.as_str())) {
         Some(("check", _)) => State::Unknown.exit_code(),
         Some(("trail", "verify" | "prove")) => Exit::Unusable as u8,
+        Some(("cloudtrail", _)) => cloudtrail::Exit::Usage as u8,
         _ => 2,
     }
 }
@@ -173,6 +176,7 @@ impl Cli {
             Command::Query(args) => args.run(&place),
             Command::Alert(args) => args.run(&place),
             Command::Trail(args) => args.run(&place),
+            Command::Cloudtrail(args) => args.run(&place),
             Command::Witness(args) => args.run(&place),
             Command::Index(args) => args.run(&place),
             Command::Config(args) => args.run(&place),

@@ -48,7 +48,7 @@ pub(super) struct File {
     /// The digest before it; none at the start of a chain.
     pub(super) previous: Option<Previous>,
     /// As it is written there: this is signed.
-    previous_signature: Option<String>,
+    pub(super) previous_signature: Option<String>,
     pub(super) logs: Vec<Log>,
 }
 

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use chrono::TimeDelta;
+use serde::Serialize;
 
-use super::file::File;
+use super::file::{File, Hash};
 use crate::event::Stamp;
 use crate::event::delivery::PublicKey;
 
@@ -24,6 +25,17 @@ struct Key {
     valid_until: Stamp,
     /// Where it stands in the trail.
     seq: u64,
+}
+
+/// A key that something was proven with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Relied {
+    pub fingerprint: String,
+    pub region: String,
+    /// Of the key as DER, so that it can be compared with what AWS gives.
+    pub sha256: String,
+    pub valid_from: Stamp,
+    pub valid_until: Stamp,
 }
 
 /// Whether a digest is signed as it should be.
@@ -91,7 +103,15 @@ impl Keys {
         by.next().map_or(Signed::Not, |key| Signed::By(key.seq))
     }
 
-    pub(super) fn fingerprints(&self) -> BTreeSet<&str> {
-        self.0.keys().map(String::as_str).collect()
+    /// The keys at these places of the trail.
+    pub(super) fn at<'a>(&'a self, seqs: &'a BTreeSet<u64>) -> impl Iterator<Item = Relied> + 'a {
+        let all = self.0.iter().flat_map(|(fingerprint, keys)| keys.iter().map(move |key| (fingerprint, key)));
+        all.filter(|(_, key)| seqs.contains(&key.seq)).map(|(fingerprint, key)| Relied {
+            fingerprint: fingerprint.clone(),
+            region: key.region.clone(),
+            sha256: Hash::of(&key.der).hex(),
+            valid_from: key.valid_from,
+            valid_until: key.valid_until,
+        })
     }
 }

@@ -4,10 +4,18 @@
 //! of it, and names the list before (`docs/cloudtrail-digests.md`). This room reads such files, checks who signed them,
 //! and knows nothing of where they are kept: no clock, no I/O.
 
-#![expect(dead_code, reason = "nothing judges yet")]
-
 mod file;
+mod judge;
 mod key;
+mod known;
 mod name;
+mod report;
+mod scope;
+mod spans;
 #[cfg(test)]
 mod tests;
+
+pub use judge::{Bounds, Conclusion, Judge, LetGo};
+pub use key::Relied;
+pub use known::Looked;
+pub use report::{Counts, Place, Report, Told, TrailReport};

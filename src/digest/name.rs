@@ -41,7 +41,7 @@ pub(super) struct Trail {
     pub(super) is_backfill: bool,
 }
 
-const S3: &str = "s3://";
+pub(super) const S3: &str = "s3://";
 const LOGS: &str = "CloudTrail";
 const DIGESTS: &str = "CloudTrail-Digest";
 const BACKFILL: &str = "_backfill";

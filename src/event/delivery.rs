@@ -68,6 +68,25 @@ pub struct Judged {
     pub replaces: Option<u64>,
 }
 
+/// Hours of a trail in one account and region of which there is no digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestsMissing {
+    pub account: String,
+    pub region: String,
+    pub trail: String,
+    /// The region that the trail was made in.
+    pub home: String,
+    pub from: Stamp,
+    pub to: Stamp,
+    /// None: the digest of what begins at `from` came after all.
+    pub hours: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The place of what was said before about what begins at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<u64>,
+}
+
 /// What is proven of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,6 +165,24 @@ impl Judged {
     /// None for another event.
     pub fn of(event: &Event) -> Option<Self> {
         facts(event, action::DIGEST_VERDICT)
+    }
+}
+
+impl DigestsMissing {
+    /// About `account/region/trail`, at the end of the hours.
+    pub fn to_event(&self, now: Stamp) -> Event {
+        let Self { account, region, trail, .. } = self;
+        let object = format!("{account}/{region}/{trail}");
+        let mut event = stated(action::DIGEST_MISSING, &object, (self.to, now), self, None);
+        event.reason.clone_from(&self.reason);
+        event.place.account = Some(account.clone());
+        event.place.region = Some(region.clone());
+        event
+    }
+
+    /// None for another event.
+    pub fn of(event: &Event) -> Option<Self> {
+        facts(event, action::DIGEST_MISSING)
     }
 }
 

@@ -51,6 +51,8 @@ pub mod action {
     pub const DIGEST: &str = "digest.read";
     pub const DIGEST_KEY: &str = "digest.key";
     pub const DIGEST_VERDICT: &str = "digest.verdict";
+    /// Hours of which there is no digest.
+    pub const DIGEST_MISSING: &str = "digest.missing";
     /// Who was behind another event ([`super::super::link::Link`]).
     pub const LINK: &str = "link";
     /// All that a change let in is closed again ([`crate::exposure`]).

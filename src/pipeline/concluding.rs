@@ -35,6 +35,9 @@ pub(super) trait Concluder: Send {
     /// Events to be written now. They are taken for written.
     fn settle(&mut self, now: Stamp, history: History) -> Vec<Event>;
 
+    /// All that was collected is taken, and no more comes.
+    fn all_is_collected(&mut self) {}
+
     /// What it holds, and what it had to let go; for whoever joins.
     fn held(&self) -> Option<Held> {
         None
@@ -201,6 +204,9 @@ impl Follower {
         loop {
             let reached = *self.with.reached.borrow_and_update();
             self.take_in(reached.acknowledged)?;
+            if reached.drained {
+                self.with.concluders.iter_mut().for_each(|one| one.all_is_collected());
+            }
             let (now, history) = (self.with.clock.now(), std::mem::replace(&mut self.history, History::Whole));
             let events: Vec<_> = self.with.concluders.iter_mut().flat_map(|one| one.settle(now, history)).collect();
             let is_news = !events.is_empty();

@@ -22,6 +22,7 @@ mod hold;
 mod marks;
 mod opening;
 mod order;
+mod proving;
 mod retention;
 mod rotate;
 mod seal;
@@ -55,6 +56,7 @@ use door::{Attendant, Door};
 use follow::{Follower, Indexed};
 pub use hold::hold;
 use opening::{InForce, Opening};
+use proving::Proving;
 use retention::Retention;
 pub use rotate::rotate_key;
 use seal::Sealing;
@@ -181,8 +183,10 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
+    let mut concluders = concluders(is_linking);
+    concluders.push(Box::new(Proving::new(&reader, &progress, &sources, mode)));
     let concluding = Concluding {
-        concluders: concluders(is_linking),
+        concluders,
         clock: config.clock,
         trail: Arc::clone(&reader),
         orders: order_tx.clone(),

@@ -1,6 +1,8 @@
 //! Digests that are what they should be, and digests with every byte of them changed.
 
+mod cases;
 pub(crate) mod chain;
+mod scene;
 
 use chain::{Chain, FINGERPRINT, REGION, public_key, public_key_info};
 

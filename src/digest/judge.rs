@@ -1,0 +1,629 @@
+//! Takes what was read and says what is proven of it, once, and again where later evidence changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use super::file::Hash;
+use super::key::{Keys, Relied};
+use super::known::{Finding, Known, LATE, Looked, TrailKnown};
+use super::name::{Kind, Name, Trail};
+use super::scope::{Read, Scope};
+use super::spans::{Span, Spans};
+use crate::event::delivery::{DigestRead, DigestsMissing, Judged, ObjectRead, PublicKey, Verdict};
+use crate::event::own::action;
+use crate::event::{Event, Family, Stamp};
+
+/// How much is held. An object takes about 250 bytes, a digest about 1 kB and 150 bytes for each object it lists.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Objects that are not yet proven, or were within the last six hours.
+    pub objects: usize,
+    /// The same of digests, those that list many counted several times.
+    pub digests: usize,
+    /// Accounts times regions times places.
+    pub scopes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { objects: 250_000, digests: 100_000, scopes: 50_000 }
+    }
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conclusion {
+    /// When it was delivered, and what came of checking it.
+    Judged(Stamp, Judged),
+    Missing(DigestsMissing),
+}
+
+/// What was let go although it was not decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LetGo {
+    pub objects: u64,
+    pub digests: u64,
+    /// Digests whose content is not in the trail, and accounts beyond the bound.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Judge {
+    bounds: Bounds,
+    keys: Keys,
+    scopes: BTreeMap<Whose, Held>,
+    /// What was read as a digest and has no digest's name.
+    strays: BTreeMap<String, Stray>,
+    said: BTreeMap<String, Said>,
+    said_missing: BTreeMap<(Whole, Stamp), SaidMissing>,
+    /// Whether there was more before the first event; when that was observed.
+    is_partial: bool,
+    first: Option<Stamp>,
+    taken: usize,
+    let_go: LetGo,
+    /// Sources that still read; None: all that ever did.
+    sources: Option<BTreeSet<String>>,
+    /// For one look back at a time: nothing is let go, and what is of another time is not taken.
+    window: Option<Window>,
+}
+
+#[derive(Debug)]
+struct Window {
+    span: Span,
+    /// The newest digests before it: what comes first in it follows them.
+    before: BTreeMap<(Whose, Trail), Before>,
+}
+
+/// Readings of a digest, and the end that it has by its name.
+#[derive(Debug)]
+struct Before {
+    end: Stamp,
+    readings: Vec<(u64, Event)>,
+}
+
+/// Whose objects they are, and where they lie.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whose {
+    pub(super) root: String,
+    pub(super) account: String,
+    pub(super) region: String,
+}
+
+/// One trail's digests, wherever copies of them lie.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Whole {
+    account: String,
+    region: String,
+    trail: String,
+    home: String,
+}
+
+#[derive(Debug)]
+struct Held {
+    scope: Scope,
+    trails: BTreeMap<Trail, TrailKnown>,
+    /// Something waits for the time to pass; when it was looked at last.
+    waits: bool,
+    looked: Option<Stamp>,
+    /// Whether a source that still reads brought digests of it.
+    is_read: bool,
+}
+
+#[derive(Debug)]
+struct Stray {
+    seq: u64,
+    when: Stamp,
+    reason: String,
+}
+
+#[derive(Debug)]
+struct Said {
+    verdict: Verdict,
+    reason: Option<String>,
+    /// The place of the verdict, once it is known.
+    seq: Option<u64>,
+}
+
+#[derive(Debug)]
+struct SaidMissing {
+    to: Stamp,
+    hours: u64,
+    seq: Option<u64>,
+}
+
+/// Events that are taken before what is decided is let go.
+const TAKEN_MAX: usize = 20_000;
+
+/// Time alone decides little: so often it is looked whether it did.
+const PAUSE: TimeDelta = TimeDelta::seconds(60);
+
+/// Digests that end so long after a time decide about the last objects in it.
+const AFTER: TimeDelta = TimeDelta::hours(3);
+
+/// Readings of one digest.
+const SAME_MAX: usize = 8;
+
+const STRAYS_MAX: usize = 10_000;
+
+/// Digests follow one another to the second.
+const BETWEEN: TimeDelta = TimeDelta::minutes(1);
+
+const HOUR: TimeDelta = TimeDelta::hours(1);
+/// A trail that stays without digests is told of each hour for a day, then once a day.
+const HOURS_OF_DAY: u64 = 24;
+
+impl Judge {
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// One that is asked once, by [`Judge::report`], about objects that were delivered within a time.
+    pub fn of_time(from: Stamp, to: Stamp) -> Self {
+        let window = Window { span: Span { start: from, end: to }, before: BTreeMap::new() };
+        Self { window: Some(window), ..Self::default() }
+    }
+
+    /// Only what these sources read is waited for; a bucket that nobody reads any more has no newest digest.
+    pub fn only_sources(&mut self, names: BTreeSet<String>) {
+        self.sources = Some(names);
+    }
+
+    /// There were events before the first, which nobody has any more.
+    pub fn history_is_partial(&mut self) {
+        self.is_partial = true;
+    }
+
+    pub fn let_go(&self) -> LetGo {
+        self.let_go
+    }
+
+    /// Objects and digests that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let held = self.scopes.values().map(|held| held.scope.held());
+        held.map(|(objects, digests)| objects + digests).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn tidy(&mut self) {
+        self.keep_bounds();
+    }
+
+    /// Takes the event at a place of the trail. A digest's `raw` has to be there.
+    pub fn take(&mut self, seq: u64, event: &Event) {
+        if event.source.kind != Family::Whodid {
+            return;
+        }
+        match event.what.action.as_str() {
+            action::OBJECT => drop(ObjectRead::of(event).map(|object| self.take_object(seq, &object))),
+            action::DIGEST => drop(DigestRead::of(event).map(|digest| self.take_digest(seq, event, &digest))),
+            action::DIGEST_KEY => drop(PublicKey::of(event).map(|key| self.take_key(seq, &key))),
+            action::DAMAGED => self.take_damage(seq, event),
+            action::DIGEST_VERDICT => drop(Judged::of(event).map(|judged| self.take_verdict(seq, judged))),
+            action::DIGEST_MISSING => drop(DigestsMissing::of(event).map(|missing| self.take_missing(seq, missing))),
+            _ => return,
+        }
+        self.first = Some(self.first.map_or(event.observed, |first| first.min(event.observed)));
+        self.taken += 1;
+        if self.taken >= TAKEN_MAX {
+            self.look(Looked::Behind);
+        }
+    }
+
+    /// A key that signs digests.
+    pub fn take_key(&mut self, seq: u64, key: &PublicKey) {
+        self.keys.add(seq, key);
+        self.scopes.values_mut().for_each(|held| held.scope.keys_changed());
+    }
+
+    fn take_object(&mut self, seq: u64, object: &ObjectRead) {
+        let (Some(name), Some(hash)) = (Name::parse(&object.origin), Hash::parse(&object.sha256)) else { return };
+        if !self.is_wanted(&name) {
+            return;
+        }
+        if let Some(Held { scope, .. }) = self.scope(&name) {
+            scope.take_object(seq, &name, object.origin.ends_with(".gz"), hash);
+        }
+    }
+
+    fn take_damage(&mut self, seq: u64, event: &Event) {
+        let detail = event.detail.get(Family::Whodid.detail_key());
+        let text = |key: &str| detail.and_then(|detail| detail.get(key)?.as_str());
+        let Some(origin) = text("origin") else { return };
+        let Some(name) = Name::parse(origin).filter(|name| self.is_wanted(name)) else { return };
+        let problem = text("problem").unwrap_or("it is damaged");
+        if let Some(Held { scope, .. }) = self.scope(&name) {
+            scope.take_damage(seq, &name, origin.ends_with(".gz"), problem);
+        }
+    }
+
+    fn take_digest(&mut self, seq: u64, event: &Event, digest: &DigestRead) {
+        let decoded = event.raw_base64.as_deref().map(|raw| data_encoding::BASE64.decode(raw.as_bytes()));
+        let content = match (&decoded, &event.raw) {
+            (Some(Ok(bytes)), _) => bytes.as_slice(),
+            (None, Some(raw)) => raw.as_bytes(),
+            _ => {
+                self.let_go.refused += 1;
+                return;
+            }
+        };
+        let name = Name::parse(&digest.origin).filter(|name| matches!(name.kind, Kind::Digest { .. }));
+        let Some(name) = name else {
+            let reason = "Its name is not that of a digest.".to_owned();
+            self.strays.insert(digest.origin.clone(), Stray { seq, when: event.when, reason });
+            while self.strays.len() > STRAYS_MAX {
+                self.strays.pop_first();
+            }
+            return;
+        };
+        if let Some(window) = &mut self.window
+            && window.sets_aside(seq, event, &name)
+        {
+            return;
+        }
+        let is_of = |names: &BTreeSet<String>| event.what.object.as_ref().is_some_and(|source| names.contains(source));
+        let is_read = self.sources.as_ref().is_none_or(is_of);
+        if let Some(held) = self.scope(&name) {
+            held.is_read |= is_read;
+            let scope = &mut held.scope;
+            let signature = digest.signature.as_deref();
+            scope
+                .take_digest(Read { seq, observed: event.observed, origin: &digest.origin, signature, content }, &name);
+        }
+    }
+
+    fn is_wanted(&self, name: &Name) -> bool {
+        let Some(Window { span, .. }) = &self.window else { return true };
+        match &name.kind {
+            Kind::Log { delivered, .. } => (span.start..span.end).contains(delivered),
+            Kind::Digest { trail, end } => *end > span.start && (trail.is_backfill || *end <= span.end.plus(AFTER)),
+        }
+    }
+
+    fn take_verdict(&mut self, seq: u64, judged: Judged) {
+        let Judged { origin, verdict, reason, .. } = judged;
+        let is_newer = self.said.get(&origin).and_then(|said| said.seq).is_none_or(|known| known < seq);
+        if is_newer {
+            self.said.insert(origin, Said { verdict, reason, seq: Some(seq) });
+        }
+        self.scopes.values_mut().for_each(|held| held.waits = true);
+    }
+
+    fn take_missing(&mut self, seq: u64, missing: DigestsMissing) {
+        let DigestsMissing { account, region, trail, home, from, to, hours, .. } = missing;
+        let key = (Whole { account, region, trail, home }, from);
+        let is_newer = self.said_missing.get(&key).and_then(|said| said.seq).is_none_or(|known| known < seq);
+        if is_newer {
+            self.said_missing.insert(key, SaidMissing { to, hours, seq: Some(seq) });
+        }
+    }
+
+    fn scope(&mut self, name: &Name) -> Option<&mut Held> {
+        let whose = Whose { root: name.root.clone(), account: name.account.clone(), region: name.region.clone() };
+        if self.scopes.len() >= self.bounds.scopes && !self.scopes.contains_key(&whose) {
+            self.let_go.refused += 1;
+            return None;
+        }
+        let held = self.scopes.entry(whose).or_insert_with(|| Held {
+            scope: Scope::new(name),
+            trails: BTreeMap::new(),
+            waits: false,
+            looked: None,
+            is_read: false,
+        });
+        Some(held)
+    }
+
+    /// What is to be said now. It is taken for said.
+    pub fn settle(&mut self, looked: Looked) -> Vec<Conclusion> {
+        let found = self.look(looked);
+        let mut conclusions: Vec<_> = found.into_iter().filter_map(|found| self.news(found)).collect();
+        let runs = self.runs(looked, None);
+        conclusions.extend(self.missing_news(runs));
+        conclusions
+    }
+
+    /// What is known of all that changed, or may have by the time.
+    fn look(&mut self, looked: Looked) -> Vec<Finding> {
+        self.taken = 0;
+        let since = self.first.filter(|_| self.is_partial);
+        let mut found: Vec<Finding> = self.strays.iter().map(|(origin, stray)| stray.finding(origin)).collect();
+        for held in self.scopes.values_mut() {
+            let is_due = held.waits
+                && looked
+                    .at()
+                    .is_some_and(|at| held.looked.is_none_or(|looked| at >= looked.plus(PAUSE) || at < looked));
+            let is_all = matches!(looked, Looked::All(_)) && held.waits;
+            if !held.scope.is_changed && !is_due && !is_all {
+                continue;
+            }
+            let mut known = held.scope.known(&self.keys, looked, since);
+            held.scope.is_changed = false;
+            held.looked = looked.at();
+            held.trails.clone_from(&known.trails);
+            held.waits = known.findings.iter().any(|found| found.verdict.is_none());
+            if self.window.is_none() {
+                let said = &self.said;
+                let is_said = |origin: &str, verdict: Verdict| {
+                    said.get(origin).is_some_and(|said| said.verdict == verdict && said.seq.is_some())
+                };
+                let origins = held.scope.let_go(&known, is_said);
+                origins.iter().for_each(|origin| drop(self.said.remove(origin)));
+                if !origins.is_empty() {
+                    let gone: BTreeSet<_> = origins.iter().collect();
+                    known.findings.retain(|found| !gone.contains(&found.origin));
+                    held.trails = held.scope.known(&self.keys, looked, since).trails;
+                }
+            }
+            found.extend(known.findings);
+        }
+        if self.window.is_none() {
+            self.keep_bounds();
+        }
+        found
+    }
+
+    fn keep_bounds(&mut self) {
+        loop {
+            let (mut objects, mut digests) = (0, 0);
+            let (mut most_objects, mut most_digests) = ((0, None), (0, None));
+            for (whose, held) in &self.scopes {
+                let (o, d) = held.scope.held();
+                (objects, digests) = (objects + o, digests + d);
+                most_objects = most_objects.max((o, Some(whose)));
+                most_digests = most_digests.max((d, Some(whose)));
+            }
+            let (whose, is_objects) = match (most_objects, most_digests) {
+                ((_, Some(whose)), _) if objects > self.bounds.objects => (whose.clone(), true),
+                (_, (_, Some(whose))) if digests > self.bounds.digests => (whose.clone(), false),
+                _ => break,
+            };
+            let Some(held) = self.scopes.get_mut(&whose) else { break };
+            let origins = if is_objects { held.scope.halve_objects() } else { held.scope.halve_digests() };
+            let count = origins.len() as u64;
+            match is_objects {
+                true => self.let_go.objects += count,
+                false => self.let_go.digests += count,
+            }
+            origins.iter().for_each(|origin| drop(self.said.remove(origin)));
+            if count == 0 {
+                break;
+            }
+        }
+        // Verdicts about what is not held any more: of what is missing, or was pruned.
+        let most = 2 * (self.bounds.objects + self.bounds.digests);
+        while self.said.len() > most {
+            self.said.pop_first();
+        }
+        while self.said_missing.len() > self.bounds.digests {
+            self.said_missing.pop_first();
+        }
+    }
+
+    fn news(&mut self, found: Finding) -> Option<Conclusion> {
+        let verdict = found.verdict?;
+        let before = self.said.get(&found.origin);
+        if before.is_some_and(|said| said.verdict == verdict && said.reason == found.reason) {
+            return None;
+        }
+        let replaces = before.and_then(|said| said.seq);
+        let said = Said { verdict, reason: found.reason.clone(), seq: replaces };
+        self.said.insert(found.origin.clone(), said);
+        let Finding { origin, reason, digest, evidence, when, .. } = found;
+        Some(Conclusion::Judged(when, Judged { origin, verdict, reason, digest, evidence, replaces }))
+    }
+
+    /// Hours without a digest of every trail, over all places where copies of its digests lie.
+    fn runs(&self, looked: Looked, within: Option<Span>) -> Vec<DigestsMissing> {
+        let mut trails: BTreeMap<Whole, (Spans, Spans, BTreeSet<Stamp>, bool)> = BTreeMap::new();
+        for (whose, held) in &self.scopes {
+            for (trail, known) in held.trails.iter().filter(|(trail, _)| !trail.is_backfill) {
+                let whole = Whole {
+                    account: whose.account.clone(),
+                    region: whose.region.clone(),
+                    trail: trail.name.clone(),
+                    home: trail.home.clone(),
+                };
+                let (proven, taken, starts, is_read) = trails.entry(whole).or_default();
+                *is_read |= held.is_read;
+                proven.extend(&known.proven);
+                taken.extend(&known.taken);
+                starts.extend(&known.starts);
+            }
+        }
+        let since = self.first.filter(|_| self.is_partial);
+        let mut runs = Vec::new();
+        for (whole, (proven, taken, starts, is_read)) in trails {
+            let (Some(first), Some(last)) = (proven.first(), proven.last()) else { continue };
+            let mut covered = proven.clone();
+            covered.extend(&taken);
+            let due = looked.at().filter(|_| is_read).map_or(last, |at| last.max(at.minus(LATE)));
+            let until = within.map_or(due, |within| due.min(within.end.max(first)));
+            for gap in covered.gaps(Span { start: first, end: until }) {
+                let is_open = gap.end == until && gap.end > last;
+                let gap = within.map_or(gap, |within| Span { start: gap.start.max(within.start), end: gap.end });
+                let Some(hours) = hours(gap, is_open && within.is_none(), is_open) else { continue };
+                let to =
+                    if is_open { gap.start.plus(HOUR * i32::try_from(hours).unwrap_or(i32::MAX)) } else { gap.end };
+                if since.is_some_and(|since| to <= since) {
+                    continue;
+                }
+                let reason = match (is_open, starts.contains(&gap.end)) {
+                    (true, _) => format!("No digest was there since {}.", gap.start),
+                    (false, true) => {
+                        "Validation begins again after it: it was off, or the digests before were deleted.".to_owned()
+                    }
+                    (false, false) => "The digests before and after it are there.".to_owned(),
+                };
+                let Whole { account, region, trail, home } = whole.clone();
+                let from = gap.start;
+                runs.push(DigestsMissing {
+                    account,
+                    region,
+                    trail,
+                    home,
+                    from,
+                    to,
+                    hours,
+                    reason: Some(reason),
+                    replaces: None,
+                });
+            }
+        }
+        runs
+    }
+
+    fn missing_news(&mut self, runs: Vec<DigestsMissing>) -> Vec<Conclusion> {
+        let mut news = Vec::new();
+        let mut current = BTreeSet::new();
+        for mut run in runs {
+            let whole = Whole {
+                account: run.account.clone(),
+                region: run.region.clone(),
+                trail: run.trail.clone(),
+                home: run.home.clone(),
+            };
+            let key = (whole, run.from);
+            current.insert(key.clone());
+            let before = self.said_missing.get(&key);
+            if before.is_some_and(|said| said.to == run.to && said.hours == run.hours) {
+                continue;
+            }
+            run.replaces = before.and_then(|said| said.seq);
+            let said = SaidMissing { to: run.to, hours: run.hours, seq: run.replaces };
+            self.said_missing.insert(key, said);
+            news.push(Conclusion::Missing(run));
+        }
+        news.extend(self.no_longer_missing(&current).into_iter().map(Conclusion::Missing));
+        news
+    }
+
+    /// Hours that were said to be missing, and whose digest came after all: it is there for the time after `from`.
+    fn no_longer_missing(&mut self, current: &BTreeSet<(Whole, Stamp)>) -> Vec<DigestsMissing> {
+        let mut covered: BTreeMap<(&str, &str, &str, &str), Spans> = BTreeMap::new();
+        for (whose, held) in &self.scopes {
+            for (trail, known) in held.trails.iter().filter(|(trail, _)| !trail.is_backfill) {
+                let whole = (whose.account.as_str(), whose.region.as_str(), trail.name.as_str(), trail.home.as_str());
+                let of = covered.entry(whole).or_default();
+                of.extend(&known.proven);
+                of.extend(&known.taken);
+            }
+        }
+        let mut over = Vec::new();
+        for ((whole, from), said) in &mut self.said_missing {
+            let Whole { account, region, trail, home } = whole;
+            let is_there = covered
+                .get(&(account.as_str(), region.as_str(), trail.as_str(), home.as_str()))
+                .is_some_and(|covered| covered.around(*from).is_some());
+            if said.hours == 0 || !is_there || current.contains(&(whole.clone(), *from)) {
+                continue;
+            }
+            over.push(DigestsMissing {
+                account: account.clone(),
+                region: region.clone(),
+                trail: trail.clone(),
+                home: home.clone(),
+                from: *from,
+                to: *from,
+                hours: 0,
+                reason: Some("Its digest is there by now.".to_owned()),
+                replaces: said.seq,
+            });
+            (said.to, said.hours) = (*from, 0);
+        }
+        over
+    }
+
+    /// All that is known of a time, whatever was said of it.
+    pub(super) fn everything(&mut self, looked: Looked, within: Span) -> Everything {
+        let before = self.window.take().map(|window| window.before).unwrap_or_default();
+        for (seq, event) in before.into_values().flat_map(|before| before.readings) {
+            self.take(seq, &event);
+        }
+        let since = self.first.filter(|_| self.is_partial);
+        let mut scopes = Vec::new();
+        let mut relied = BTreeSet::new();
+        for (whose, held) in &mut self.scopes {
+            let known = held.scope.known(&self.keys, looked, since);
+            held.trails.clone_from(&known.trails);
+            for found in
+                known.findings.iter().filter(|found| found.is_digest && found.verdict == Some(Verdict::Verified))
+            {
+                relied.extend(found.evidence.iter().copied());
+            }
+            scopes.push((whose.clone(), known));
+        }
+        let strays = self.strays.iter().map(|(origin, stray)| stray.finding(origin)).collect();
+        let keys = self.keys.at(&relied).collect();
+        Everything { scopes, strays, missing: self.runs(looked, Some(within)), keys }
+    }
+}
+
+impl Window {
+    /// Whether a digest is of another time. The newest before it is kept for later.
+    fn sets_aside(&mut self, seq: u64, event: &Event, name: &Name) -> bool {
+        let Kind::Digest { trail, end } = &name.kind else { return false };
+        if *end > self.span.start {
+            return !trail.is_backfill && *end > self.span.end.plus(AFTER);
+        }
+        let whose = Whose { root: name.root.clone(), account: name.account.clone(), region: name.region.clone() };
+        let before =
+            self.before.entry((whose, trail.clone())).or_insert_with(|| Before { end: *end, readings: Vec::new() });
+        if before.end < *end {
+            *before = Before { end: *end, readings: Vec::new() };
+        }
+        if before.end == *end && before.readings.len() < SAME_MAX {
+            before.readings.push((seq, event.clone()));
+        }
+        true
+    }
+}
+
+/// What a report is made of.
+pub(super) struct Everything {
+    pub(super) scopes: Vec<(Whose, Known)>,
+    pub(super) strays: Vec<Finding>,
+    pub(super) missing: Vec<DigestsMissing>,
+    pub(super) keys: Vec<Relied>,
+}
+
+impl Stray {
+    fn finding(&self, origin: &str) -> Finding {
+        Finding {
+            origin: origin.to_owned(),
+            is_digest: true,
+            trail: None,
+            when: self.when,
+            verdict: Some(Verdict::Altered),
+            reason: Some(self.reason.clone()),
+            digest: None,
+            evidence: vec![self.seq],
+        }
+    }
+}
+
+impl Conclusion {
+    /// The event that states it.
+    pub fn to_event(&self, now: Stamp) -> Event {
+        match self {
+            Self::Judged(when, judged) => judged.to_event(*when, now),
+            Self::Missing(missing) => missing.to_event(now),
+        }
+    }
+}
+
+/// Digests that are missing in a time; none for what is shorter than can be.
+fn hours(gap: Span, is_told_daily: bool, is_open: bool) -> Option<u64> {
+    let missing = gap.end.instant() - gap.start.instant();
+    if missing < BETWEEN {
+        return None;
+    }
+    let whole = u64::try_from(missing.num_hours()).ok()?;
+    let is_more = missing > HOUR * i32::try_from(whole).ok()? + BETWEEN;
+    match is_open {
+        false => Some((whole + u64::from(is_more)).max(1)),
+        true if is_told_daily && whole > HOURS_OF_DAY => Some(whole / HOURS_OF_DAY * HOURS_OF_DAY),
+        true => Some(whole).filter(|whole| *whole > 0),
+    }
+}
