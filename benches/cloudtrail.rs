@@ -113,6 +113,7 @@ fn decode(folder: &Path) -> (u64, f64) {
         zone: Zone::UTC,
         year: Year::NotAfter(now),
         marks: Marks::default(),
+        world: Default::default(),
     };
     timed(|| {
         let (mut decoder, mut events, mut count) = (sources::decoder(stream()), Vec::<Event>::new(), 0);

@@ -9,6 +9,8 @@ pub mod cloudtrail;
 pub mod cloudtrail_fake;
 mod failure;
 #[cfg(test)]
+pub mod fault;
+#[cfg(test)]
 pub mod moto;
 mod pace;
 

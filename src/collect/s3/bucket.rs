@@ -4,7 +4,9 @@ use std::error::Error;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::EncodingType;
 
 use crate::aws::{Failure, Place, chain};
 use crate::config::source::From;
@@ -22,6 +24,12 @@ pub(in crate::collect) enum S3Error {
     WrongRegion,
     #[error("was listed, but is gone")]
     Gone,
+    #[error("changed while it was read: it is read again")]
+    Changed,
+    #[error("broke off after {0} bytes, again and again: it is tried again")]
+    BrokeOff(u64),
+    #[error("is longer than {0} bytes, which no CloudTrail object is: it was not read")]
+    TooLong(u64),
     #[error(transparent)]
     Aws(Failure),
 }
@@ -32,6 +40,26 @@ impl S3Error {
         matches!(self, Self::Aws(failure) if failure.is_passing())
     }
 
+    /// Whether everything else in the bucket fails with it, and not only one prefix or object.
+    pub(super) fn is_of_all(&self) -> bool {
+        match self {
+            Self::NoBucket | Self::WrongRegion => true,
+            Self::Aws(failure) => matches!(
+                failure,
+                Failure::NoCredentials
+                    | Failure::BadCredentials(_)
+                    | Failure::NoRegion
+                    | Failure::WrongRegion
+                    | Failure::Unreachable(_)
+            ),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_throttling(&self) -> bool {
+        matches!(self, Self::Aws(Failure::Throttled(_)))
+    }
+
     pub(in crate::collect) fn unreachable(error: &(dyn Error + 'static)) -> Self {
         Self::Aws(Failure::Unreachable(chain(error)))
     }
@@ -40,11 +68,16 @@ impl S3Error {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        match Failure::of(error) {
+        Self::of_failure(Failure::of(error))
+    }
+
+    fn of_failure(failure: Failure) -> Self {
+        match failure {
             Failure::Denied(said) => Self::Denied(said),
             Failure::WrongRegion => Self::WrongRegion,
             Failure::Other { code, .. } if code == "NoSuchBucket" => Self::NoBucket,
             Failure::Other { code, .. } if matches!(code.as_str(), "NoSuchKey" | "404") => Self::Gone,
+            Failure::Other { code, .. } if matches!(code.as_str(), "PreconditionFailed" | "412") => Self::Changed,
             other => Self::Aws(other),
         }
     }
@@ -107,6 +140,8 @@ impl Bucket {
         let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
         let request = request.set_start_after(start_after).set_continuation_token(more);
         let request = request.set_delimiter(one_level.then(|| "/".to_owned()));
+        // XML has no place for control characters, and anybody who may write to the bucket may put them into a key.
+        let request = request.encoding_type(EncodingType::Url);
         match request.send().await {
             Ok(page) => Ok(Page::of(page)),
             // A listing that is not found is a bucket that is not there, whatever the service calls it.
@@ -123,17 +158,91 @@ impl Bucket {
         let body = object.body.collect().await.map_err(|error| S3Error::unreachable(&error))?;
         Ok(body.to_vec())
     }
+
+    /// An object from an offset on; beyond its beginning only as long as it is the same (`tag`).
+    pub(super) async fn get(&self, key: &str, offset: u64, tag: Option<&str>) -> Result<GetObjectOutput, S3Error> {
+        let request = self.client.get_object().bucket(&self.name).key(key);
+        let request = match offset {
+            0 => request,
+            offset => request.range(format!("bytes={offset}-")).set_if_match(tag.map(str::to_owned)),
+        };
+        request.send().await.map_err(|error| S3Error::of(&error))
+    }
 }
 
 impl Page {
     fn of(page: ListObjectsV2Output) -> Self {
+        // Some servers do not know of it, and say nothing.
+        let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
+        let decoded = |name: &str| if is_encoded { url_decoded(name) } else { name.to_owned() };
         let more = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true)).map(str::to_owned);
-        let folders = page.common_prefixes().iter().filter_map(|f| f.prefix()).map(str::to_owned).collect();
+        let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()).map(decoded).collect();
         let objects = page.contents().iter().filter_map(|object| {
             let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
             let tag = object.e_tag().unwrap_or_default().to_owned();
-            object.key().map(|key| Listed { key: key.to_owned(), bytes, tag })
+            object.key().map(|key| Listed { key: decoded(key), bytes, tag })
         });
         Self { objects: objects.collect(), folders, more }
+    }
+}
+
+/// A key as a listing with `encoding-type=url` writes it: `+` is a blank, `%2F` a slash.
+fn url_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex = |digit: Option<u8>| digit.and_then(|digit| char::from(digit).to_digit(16));
+                let mut ahead = rest.clone();
+                match (hex(ahead.next()), hex(ahead.next())) {
+                    (Some(high), Some(low)) => {
+                        rest = ahead;
+                        u8::try_from(high * 16 + low).unwrap_or(byte)
+                    }
+                    _ => byte,
+                }
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are() {
+        for (written, key) in [
+            ("AWSLogs/1/a.json", "AWSLogs/1/a.json"),
+            ("a%2Fb+c%2B%01%C3%A4", "a/b c+\u{1}\u{e4}"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz%2", "%zz%2"),
+            ("", ""),
+        ] {
+            assert_eq!(url_decoded(written), key, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_no_delay() {
+        let of = |code: &str| S3Error::of_failure(Failure::of_code(code.to_owned(), "m"));
+        for code in ["AccessDenied", "AllAccessDisabled", "403"] {
+            assert!(of(code).to_string().starts_with("access is denied") && !of(code).is_passing(), "{code}");
+        }
+        for code in ["SlowDown", "503", "InternalError", "500"] {
+            assert!(of(code).is_passing() && !of(code).is_of_all(), "{code}");
+        }
+        for code in ["NoSuchBucket", "InvalidAccessKeyId", "ExpiredToken", "PermanentRedirect"] {
+            assert!(!of(code).is_passing() && of(code).is_of_all(), "{code}");
+        }
+        assert_eq!(
+            (of("NoSuchKey"), of("412"), of("PreconditionFailed")),
+            (S3Error::Gone, S3Error::Changed, S3Error::Changed)
+        );
     }
 }

@@ -1,15 +1,18 @@
-//! Which prefixes of a bucket hold records: one per account and region.
+//! Which prefixes of a bucket hold records or digests: one per account, region and kind.
+
+use std::collections::BTreeSet;
 
 use super::bucket::{Bucket, Listing, S3Error};
 use super::keys::{self, Level};
+use super::wire::persistently;
 
 /// What lies below the configured prefix.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// `…/CloudTrail/REGION/`, in the order of names.
-    pub(super) regions: Vec<String>,
-    /// Folders that hold something else, and what.
-    pub(super) skipped: Vec<(String, &'static str)>,
+    /// `…/CloudTrail/REGION/`
+    pub(super) regions: BTreeSet<String>,
+    /// Folders that could not be looked into; what lies beside them is found all the same.
+    pub(super) failed: Vec<(String, S3Error)>,
 }
 
 /// Without `AWSLogs/` at once, so many folders are looked into for it.
@@ -17,31 +20,36 @@ const FOLDERS_LOOKED_INTO: usize = 50;
 
 /// Walks down by names. An empty layout means that the keys are not laid out as CloudTrail does it.
 pub(super) async fn discover(bucket: &Bucket, prefix: &str) -> Result<Layout, S3Error> {
+    let mut layout = Layout::default();
     if keys::is_in_region(prefix) {
-        return Ok(Layout { regions: vec![prefix.to_owned()], skipped: Vec::new() });
+        layout.regions.insert(prefix.to_owned());
+        return Ok(layout);
     }
     let root = keys::as_folder(prefix);
-    let mut layout = Layout::default();
     let mut todo = vec![root.clone()];
     if keys::level(keys::last_folder(&root)) == Level::Other {
         todo = logs_below(bucket, &root).await?;
     }
     while let Some(folder) = todo.pop() {
         let at = keys::level(keys::last_folder(&folder));
-        for below in folders(bucket, &folder).await? {
-            let name = keys::last_folder(&below);
-            match (at, keys::level(name)) {
-                (Level::Trail, _) => layout.regions.push(below),
+        let found = match folders(bucket, &folder).await {
+            Ok(found) => found,
+            Err(error) if error.is_of_all() || folder == root => return Err(error),
+            Err(error) => {
+                layout.failed.push((folder, error));
+                continue;
+            }
+        };
+        for below in found {
+            match (at, keys::level(keys::last_folder(&below))) {
+                (Level::Trail, _) => drop(layout.regions.insert(below)),
                 (Level::Logs, Level::Organisation | Level::Account)
                 | (Level::Organisation, Level::Account)
                 | (Level::Account, Level::Trail) => todo.push(below),
-                (Level::Account, _) => layout.skipped.extend(other_kind(name).map(|note| (below.clone(), note))),
                 _ => {}
             }
         }
     }
-    layout.regions.sort();
-    layout.skipped.sort();
     Ok(layout)
 }
 
@@ -64,20 +72,11 @@ async fn folders(bucket: &Bucket, prefix: &str) -> Result<Vec<String>, S3Error> 
     let mut found = Vec::new();
     let mut listing = Listing { prefix: prefix.to_owned(), one_level: true, ..Listing::default() };
     loop {
-        let page = bucket.list(listing.clone()).await?;
+        let page = persistently(|| bucket.list(listing.clone())).await?;
         found.extend(page.folders);
         match page.more {
             Some(more) => listing.more = Some(more),
             None => return Ok(found),
         }
-    }
-}
-
-/// What lies beside `CloudTrail/` and holds no records of it.
-pub(super) fn other_kind(name: &str) -> Option<&'static str> {
-    match name {
-        "CloudTrail-Digest" => Some("digests, not records: passed over"),
-        "CloudTrail-Insight" => Some("insights, not records: passed over"),
-        _ => None,
     }
 }
