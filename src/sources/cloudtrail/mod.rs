@@ -5,9 +5,9 @@
 //! allows (128 levels) becomes `unparsed` events that hold the bytes. A byte that is not UTF-8 does not
 //! hide a record: it is read as U+FFFD, as it is shown.
 //!
-//! Ids: a record is known by (recipient account, `eventID`), wherever it is read, so that the doubles of
-//! organisation trails and overlapping listings are one event. Another record under the same `eventID`
-//! (CloudTrail marks a revision by `addendum`) is an event of its own: its content is part of its id.
+//! Ids: a record is known by (recipient account, `eventID`, content), wherever it is read, so that the doubles of
+//! organisation trails and overlapping listings are one event. Another record under the same `eventID` is a
+//! revision, or a forgery that was put there before the true one arrives: both are kept, whatever object each lies in.
 //! A record without an `eventID`, and bytes that are no record, are known by their place.
 
 mod beginning;
@@ -19,8 +19,6 @@ mod scan;
 mod tree;
 mod what;
 mod who;
-
-use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
@@ -40,7 +38,7 @@ pub struct Cloudtrail {
 
 impl Cloudtrail {
     pub fn new(stream: Stream) -> Self {
-        let reader = Reader { ids: Ids::new(&stream), known: Known::default(), stream };
+        let reader = Reader { ids: Ids::new(&stream), stream };
         Self { records: Records::new(reader.stream.start), reader }
     }
 }
@@ -64,7 +62,6 @@ impl Decoder for Cloudtrail {
 struct Reader {
     stream: Stream,
     ids: Ids,
-    known: Known,
 }
 
 impl Reader {
@@ -76,7 +73,7 @@ impl Reader {
         let record = if cut.kind.is_record() { Tree::parse(&text) } else { None };
         let mut event = match &record {
             Some(record) => {
-                let id = self.known.id(record, &content).unwrap_or(by_place);
+                let id = id_of(record).unwrap_or(by_place);
                 record::event(record, id, observed, source, self.stream.world)
             }
             None => Event::new(by_place, UNPARSED, observed, observed, source),
@@ -91,30 +88,11 @@ impl Reader {
     }
 }
 
-/// The records of this stream by their `eventID`, each with a part of its content's hash.
-#[derive(Default)]
-struct Known(HashMap<EventId, [u8; 8]>);
-
-/// Some 40 MB, and far more records than an object has. A revision that is further away within one
-/// stream than this is taken for a double.
-const KNOWN_MAX: usize = 1 << 20;
-
-impl Known {
-    /// The id of a record that has an `eventID`.
-    fn id(&mut self, record: &Tree<'_>, content: &[u8; 32]) -> Option<EventId> {
-        let event_id = record.text("eventID")?;
-        let account = record.text("recipientAccountId").unwrap_or_default();
-        let key = [account.as_bytes(), event_id.as_bytes()];
-        let id = EventId::new(Family::Cloudtrail, &key, 0);
-        let mut mark = [0; 8];
-        mark.iter_mut().zip(content).for_each(|(mark, byte)| *mark = *byte);
-        if self.0.len() >= KNOWN_MAX {
-            self.0.clear();
-        }
-        let first = *self.0.entry(id).or_insert(mark);
-        let is_revision = first != mark || *record.member("addendum") != Tree::Null;
-        Some(if is_revision { EventId::new(Family::Cloudtrail, &[key[0], key[1], content], 0) } else { id })
-    }
+/// The id of a record that has an `eventID`.
+fn id_of(record: &Tree<'_>) -> Option<EventId> {
+    let event_id = record.text("eventID")?;
+    let account = record.text("recipientAccountId").unwrap_or_default();
+    Some(EventId::new(Family::Cloudtrail, &[account.as_bytes(), event_id.as_bytes(), &record.sha256()], 0))
 }
 
 #[cfg(test)]
@@ -142,11 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_known_by_account_and_event_id_wherever_it_lies() {
-        let id = EventId::new(Family::Cloudtrail, &[b"1", b"e-1"], 0);
+    fn a_record_is_known_wherever_and_however_it_is_written() {
         let twice = decode(format!("{{\"Records\":[{RECORD},{RECORD}]}}").as_bytes());
-        assert_eq!(twice.iter().map(|event| event.id).collect::<Vec<_>>(), [id, id]);
+        let id = twice[0].id;
+        assert_eq!(twice[1].id, id);
         assert_eq!(decode(format!("\n\n{RECORD}").as_bytes())[0].id, id);
+        let spread = RECORD.replace(',', " ,\r\n").replace("\"e-1\"", "\"\\u0065-1\"").replace("arn:", "arn\\u003a");
+        assert_eq!(decode(spread.as_bytes())[0].id, id);
     }
 
     #[test]
@@ -154,8 +134,9 @@ mod tests {
         let other = RECORD.replace("0.0.0.0/0", "10.0.0.0/8");
         let events = decode(format!("[{RECORD},{other},{other},{RECORD}]").as_bytes());
         assert!(events[0].id != events[1].id && events[1].id == events[2].id && events[3].id == events[0].id);
+        assert_eq!(decode(other.as_bytes())[0].id, events[1].id, "also in another object, before the first");
         let addendum = RECORD.replace("\"eventID\"", "\"addendum\":{\"reason\":\"UPDATED_DATA\"},\"eventID\"");
-        assert_ne!(decode(addendum.as_bytes())[0].id, events[0].id, "even where the first is not at hand");
+        assert_ne!(decode(addendum.as_bytes())[0].id, events[0].id);
     }
 
     #[test]
