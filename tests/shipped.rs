@@ -51,6 +51,7 @@ const IDS: &[&str] = &[
     "aws/security-group-left-open",
     "aws/security-group-open-to-world",
     "aws/security-service-off",
+    "aws/shared-outside",
     "aws/trail-bucket-changed",
     "aws/trail-stopped",
     "aws/unauthorized-calls",

@@ -66,9 +66,10 @@ impl Args {
 
 fn list(config: &Config) -> String {
     let row = |query: &SavedQuery| {
-        [query.id.clone(), query.severity.name().to_owned(), query.controls.join(", "), query.title.clone()]
+        let lists = query.query.lists().keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        [query.id.clone(), query.severity.name().to_owned(), query.controls.join(", "), lists, query.title.clone()]
     };
-    table(["ID", "SEVERITY", "CONTROLS", "TITLE"], config.queries.values().map(row))
+    table(["ID", "SEVERITY", "CONTROLS", "LISTS", "TITLE"], config.queries.values().map(row))
 }
 
 fn about(saved: Option<&SavedQuery>) -> String {

@@ -23,6 +23,9 @@ fn an_alert_whose_list_is_not_set_is_said_and_never_ok() {
     place.run(&["run", "--once"]).code(0).out_holds(&format!("Skipped, {why}"));
     place.run(&["config", "check"]).code(0).out_holds(&format!("not evaluated, {why}"));
     place.run(&["alert", "list"]).code(0).out_holds(&format!("not evaluated, {why}"));
+    let listed = place.run(&["query", "list"]).code(0).out_of().to_owned();
+    let line = listed.lines().find(|line| line.starts_with(ALERT)).expect("listed");
+    assert!(line.contains(" regions_in_use "), "{line}");
     place.run(&["check", ALERT]).code(3).out_holds(&format!("UNKNOWN {ALERT}: {WHY}"));
     place.run(&["check", "--all"]).err_holds(&format!("{ALERT}: skipped: {WHY}"));
     place.run(&["search", "--saved", ALERT]).code(1).err_holds(WHY);
