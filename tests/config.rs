@@ -235,6 +235,33 @@ fn every_error_of_a_file_is_reported_at_once_with_its_line() {
 }
 
 #[test]
+fn cloudtrails_own_api_is_asked_as_is_said() {
+    let bench = Bench::new();
+    let config = bench
+        .read(concat!(
+            "[[source]]\nname = \"history\"\ntype = \"cloudtrail\"\n",
+            "[source.lookup]\nregions = [\"eu-central-1\", \"us-east-1\"]\nsince = \"30d\"\nprofile = \"audit\"\n",
+            "[[source]]\nname = \"alone\"\ntype = \"cloudtrail\"\n",
+            "[source.trail]\nname = \"arn:aws:cloudtrail:eu-central-1:111122223333:trail/main\"\n",
+            "[[source]]\nname = \"beside\"\ntype = \"cloudtrail\"\n",
+            "[source.trail]\nname = \"main\"\n[source.s3]\npoll = \"30s\"\n",
+            "[[source]]\nname = \"keys\"\ntype = \"cloudtrail\"\ndigest_keys = \"keys.json\"\n",
+        ))
+        .expect("right");
+    let [history, alone, beside, keys] = config.sources.as_slice() else { panic!("four sources") };
+    let From::Lookup(lookup) = &history.from else { panic!("the history") };
+    assert_eq!((lookup.regions.len(), lookup.since, lookup.insights), (2, Duration::from_secs(30 * 86_400), true));
+    assert_eq!(lookup.api.profile.as_deref(), Some("audit"));
+    let From::Trail { trail, then } = &alone.from else { panic!("a trail") };
+    assert_eq!(trail.api.region.as_deref(), Some("eu-central-1"), "an ARN says its region");
+    assert!(matches!(&**then, From::S3 { bucket, .. } if bucket.is_empty()));
+    let From::Trail { trail, then } = &beside.from else { panic!("a trail") };
+    assert_eq!(trail.api.region, None);
+    assert!(matches!(&**then, From::S3 { poll, .. } if *poll == Duration::from_secs(30)));
+    assert!(matches!(&keys.from, From::DigestKeys { path } if path.ends_with("site/keys.json")));
+}
+
+#[test]
 fn what_contradicts_is_refused() {
     let bench = Bench::new();
     let source = "[[source]]\nname = \"a\"\ntype = ";
@@ -265,6 +292,25 @@ fn what_contradicts_is_refused() {
             format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"b\"\n[source.sqs]\nqueue = \"q\"\nbuckets = []\n"),
             ":8: `buckets` is empty",
         ),
+        (format!("{source}\"auth\"\n[source.lookup]\n"), ":4: `lookup` is for CloudTrail"),
+        (format!("{source}\"auth\"\ndigest_keys = \"k\"\n"), "`digest_keys` is for CloudTrail"),
+        (
+            format!("{source}\"cloudtrail\"\n[source.lookup]\nsince = \"91d\"\n"),
+            ":5: `since`: LookupEvents goes back 90",
+        ),
+        (format!("{source}\"cloudtrail\"\n[source.lookup]\nregions = [\"Frankfurt\"]\n"), "\"Frankfurt\" is no region"),
+        (
+            format!("{source}\"cloudtrail\"\n[source.lookup]\nregions = [\"us-east-1\", \"us-east-1\"]\n"),
+            "is there twice",
+        ),
+        (
+            format!("{source}\"cloudtrail\"\n[source.lookup]\n[source.s3]\nbucket = \"b\"\n"),
+            "a source reads from one place",
+        ),
+        (format!("{source}\"cloudtrail\"\n[source.trail]\nname = \"a b\"\n"), ":5: `name`: \"a b\" is no trail's name"),
+        (format!("{source}\"cloudtrail\"\n[source.trail]\nname = \"arn:aws:s3:::main\"\n"), "is no trail's name"),
+        (format!("{source}\"cloudtrail\"\n[source.trail]\n"), "`name` is missing in [trail]"),
+        (format!("{source}\"cloudtrail\"\n[source.s3]\nregion = \"us-east-1\"\n"), "`bucket` is missing"),
         (format!("{source}\"auth\"\n[source.journal]\n"), "the journal only"),
         (format!("{source}\"journal\"\npaths = [\"/x/system.journal\"]\n"), "only journalctl reads"),
         (format!("{source}\"journal\"\n[source.journal]\nmatch = [\"--file=/x\"]\n"), "is no match"),

@@ -255,6 +255,12 @@ impl Drop for Alarm {
 
 /// The life of one source's thread.
 fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: Outside) -> Summary {
+    #[cfg(feature = "aws")]
+    let ended = {
+        let (from, wire) = (setting.source.from.clone(), api::Wire::new(&outside));
+        api::with_keys(&from, &wire, &mut outlet, |outlet| read_from(setting, outlet, mode, stop, outside))
+    };
+    #[cfg(not(feature = "aws"))]
     let ended = read_from(setting, &mut outlet, mode, stop, outside);
     let mut summary = outlet.finish();
     if ended.is_err() {

@@ -147,6 +147,7 @@ impl<'a> Object<'a> {
             Content::Digest(content) if is_json_object(&content) => {
                 let signature = about.signature.map(str::to_owned);
                 let read = DigestRead { origin: about.origin.to_owned(), sha256, signature };
+                outlet.read_digest(about.origin, &content);
                 let event = read.to_event(outlet.source(), when.unwrap_or(now), now, &content);
                 match outlet.push(event, true)? {
                     Pushed::Sent => sent = 1,

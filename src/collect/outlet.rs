@@ -32,6 +32,9 @@ pub(super) struct Outlet {
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Clock,
     mode: Mode,
+    /// Where word is left of digests that were read, if anybody asks for their keys.
+    #[cfg(feature = "aws")]
+    pub(super) wants: Option<super::api::Wants>,
     waiting: Vec<Event>,
     raw_bytes: usize,
     replay: bool,
@@ -59,7 +62,20 @@ impl Outlet {
         let Shared { registry, progress, clock, mode } = shared;
         let summary = Summary { source: source.to_owned(), ..Summary::default() };
         let source = source.to_owned();
-        Self { source, tx, registry, progress, clock, mode, waiting: Vec::new(), raw_bytes: 0, replay: false, summary }
+        Self {
+            source,
+            tx,
+            registry,
+            progress,
+            clock,
+            mode,
+            #[cfg(feature = "aws")]
+            wants: None,
+            waiting: Vec::new(),
+            raw_bytes: 0,
+            replay: false,
+            summary,
+        }
     }
 
     /// Another way out of the same source, for a thread beside this one.
@@ -67,7 +83,21 @@ impl Outlet {
         let Self { source, tx, registry, progress, clock, mode, .. } = self;
         let shared =
             Shared { registry: Arc::clone(registry), progress: Arc::clone(progress), clock: *clock, mode: *mode };
-        Self::new(source, tx.clone(), shared)
+        Self {
+            #[cfg(feature = "aws")]
+            wants: self.wants.clone(),
+            ..Self::new(source, tx.clone(), shared)
+        }
+    }
+
+    /// Leaves word that a digest was read, whose key may not be known yet.
+    pub(super) fn read_digest(&self, origin: &str, content: &[u8]) {
+        #[cfg(feature = "aws")]
+        if let Some(wants) = &self.wants {
+            wants.digest(origin, content);
+        }
+        #[cfg(not(feature = "aws"))]
+        let (_, _) = (origin, content);
     }
 
     /// Takes over what another one of the same source read, and what it could not.

@@ -92,14 +92,15 @@ fn check_region(section: &Section<'_, '_>, key: &str, region: &str) {
     }
 }
 
-/// Names as CreateTrail takes them.
+/// Names as CreateTrail takes them, or ARNs.
 fn is_trail(name: &str) -> bool {
-    let (name, in_arn) = match name.strip_prefix("arn:") {
-        Some(arn) => (arn.rsplit_once(":trail/").map_or("", |(_, name)| name), true),
-        None => (name, false),
+    let name = match name.strip_prefix("arn:") {
+        Some(_) if region_of(name).is_none() => return false,
+        Some(arn) => arn.rsplit_once(":trail/").map_or("", |(_, name)| name),
+        None => name,
     };
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (3..=128).contains(&name.len()) && name.chars().all(fits) && (!in_arn || !name.is_empty())
+    (3..=128).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// `arn:aws:cloudtrail:eu-central-1:111122223333:trail/main`

@@ -2,9 +2,10 @@
 //!
 //! It is asked from owned threads, which wait for it and for the end of the program.
 
-#[expect(dead_code, reason = "the reader of digests will ask by it")]
 mod keys;
 mod lookup;
+#[cfg(test)]
+mod moto;
 #[cfg(test)]
 mod tests;
 mod trails;
@@ -21,6 +22,7 @@ use super::outlet::Closed;
 use crate::aws::cloudtrail::{Access, Api, ApiError};
 use crate::config::source;
 
+pub(super) use keys::{Wants, beside as with_keys};
 pub(super) use lookup::read as read_lookup;
 pub use trails::look as look_at_trail;
 pub(super) use trails::{is_of_api, read as read_trail};

@@ -9,7 +9,6 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use super::keys::Keys;
 use super::*;
 use crate::aws::cloudtrail_fake::{Answer, Call, Fake, record};
 use crate::clock::Clock;
@@ -328,7 +327,11 @@ fn while_following_a_quiet_minute_costs_a_call_and_no_event() {
         lookup::read_by(setting, &lookup, Mode::Follow, wire, &open, outlet)
     });
     assert_eq!(trail.events.len(), before, "a minute moves no cursor");
-    assert_eq!(place.fake.state().calls.len() - asked, 4 + 1, "Insight events are asked for once");
+    assert_eq!(
+        place.fake.state().calls.len() - asked,
+        4 + 3,
+        "three windows of three hours, then one; once for Insight events"
+    );
 }
 
 #[test]
@@ -539,58 +542,76 @@ fn a_trail_that_goes_away_is_said_and_one_that_never_was_is_not_read() {
     assert_eq!(read, None);
 }
 
-/// The keys that were stored after some digests were read.
-fn keys_for(place: &Account, trail: &mut Trail, digests: &[(&str, &str, i64)]) -> Summary {
+/// One run in which these digests are read.
+fn keys_for(place: &Account, trail: &mut Trail, now: i64, digests: &[(&str, &str, i64)]) -> Summary {
     let endpoint = place.fake.endpoint.clone();
     let digests: Vec<_> = digests.to_vec();
-    place.run(NOW, Mode::Once, trail, move |_, wire, outlet| {
-        let mut keys = Keys::new(wire.clone(), source::Api::default());
-        for (region, fingerprint, end) in digests {
-            let key = format!("AWSLogs/{ACCOUNT}/CloudTrail-Digest/{region}/2026/11/20/x.json.gz");
-            let end = Stamp::from_unix(end, 0).to_string();
-            let digest = json!({"digestPublicKeyFingerprint": fingerprint, "digestEndTime": end}).to_string();
-            keys.want_by(&key, digest.as_bytes(), outlet, |region| Ok(Api::of_test(&endpoint, region)))?;
-        }
-        Ok(())
+    place.run(now, Mode::Once, trail, move |_, wire, outlet| {
+        let open = move |region: &str| Ok(Api::of_test(&endpoint, region));
+        keys::beside_by(wire, outlet, open, |outlet| {
+            for (region, fingerprint, end) in digests {
+                let key = format!("AWSLogs/{ACCOUNT}/CloudTrail-Digest/{region}/2026/11/20/x.json.gz");
+                let end = Stamp::from_unix(end, 0).to_string();
+                let digest = json!({"digestPublicKeyFingerprint": fingerprint, "digestEndTime": end}).to_string();
+                outlet.read_digest(&key, digest.as_bytes());
+            }
+            Ok(())
+        })
     })
+}
+
+fn key(name: &str, from: i64, until: i64) -> serde_json::Value {
+    json!({"Fingerprint": name, "Value": "MAA=", "ValidityStartTime": from, "ValidityEndTime": until})
+}
+
+fn stored_keys(trail: &Trail) -> Vec<(String, String)> {
+    let stored = trail.own(action::DIGEST_KEY).into_iter().filter_map(PublicKey::of);
+    let mut stored: Vec<_> = stored.map(|key| (key.region, key.fingerprint)).collect();
+    stored.sort();
+    stored
 }
 
 #[test]
 fn keys_are_asked_for_where_and_when_a_digest_needs_them_and_stored_once() {
     let place = Account::start();
-    let key = |name: &str, from: i64, until: i64| json!({"Fingerprint": name, "Value": "MAA=", "ValidityStartTime": from, "ValidityEndTime": until});
+    let of_region = vec![key("a", NOW - 9 * DAY, NOW - DAY), key("b", NOW - 2 * DAY, NOW + DAY)];
+    place.fake.state().keys.insert(REGION.to_owned(), of_region);
+    place.fake.state().keys.insert("us-east-1".to_owned(), vec![key("c", NOW - DAY, NOW)]);
+    let mut trail = Trail::default();
+    let digests =
+        [(REGION, "b", NOW), (REGION, "a", NOW - 5 * DAY), ("us-east-1", "c", NOW - 60), (REGION, "gone", NOW)];
+    let name = |region: &str, name: &str| (region.to_owned(), name.to_owned());
+    for run in 0..2 {
+        let summary = keys_for(&place, &mut trail, NOW, &digests);
+        assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+        assert_eq!(stored_keys(&trail), [name(REGION, "a"), name(REGION, "b"), name("us-east-1", "c")], "{run}");
+    }
+    let stored = trail.own(action::DIGEST_KEY).into_iter().filter_map(PublicKey::of).find(|key| key.fingerprint == "a");
+    let stored = stored.expect("stored");
+    assert_eq!((stored.value.as_str(), stored.valid_from), ("MAA=", Stamp::from_unix(NOW - 9 * DAY, 0)));
+    // The next digest of a key that is not known yet, days later.
+    place.fake.state().keys.entry(REGION.to_owned()).or_default().push(key("d", NOW + DAY, NOW + 9 * DAY));
+    keys_for(&place, &mut trail, NOW + 2 * DAY, &[(REGION, "d", NOW + 2 * DAY)]);
+    assert!(stored_keys(&trail).contains(&name(REGION, "d")));
+}
+
+#[test]
+fn keys_that_may_not_be_asked_for_are_owed_also_over_a_restart() {
+    let place = Account::start();
     place
         .fake
         .state()
         .keys
-        .insert(REGION.to_owned(), vec![key("a", NOW - 9 * DAY, NOW - DAY), key("b", NOW - 2 * DAY, NOW + DAY)]);
-    place.fake.state().keys.insert("us-east-1".to_owned(), vec![key("c", NOW - DAY, NOW)]);
-    let mut trail = Trail::default();
-    let digests = [
-        (REGION, "b", NOW - 3600),
-        (REGION, "b", NOW),
-        (REGION, "a", NOW - 5 * DAY),
-        ("us-east-1", "c", NOW - 60),
-        (REGION, "gone", NOW),
-        (REGION, "gone", NOW),
-    ];
-    for _ in 0..2 {
-        keys_for(&place, &mut trail, &digests);
-        let stored: Vec<_> = trail.own(action::DIGEST_KEY).into_iter().filter_map(PublicKey::of).collect();
-        let names: Vec<_> = stored.iter().map(|key| (key.region.as_str(), key.fingerprint.as_str())).collect();
-        assert_eq!(names, [(REGION, "b"), (REGION, "a"), ("us-east-1", "c")]);
-        assert_eq!((stored[0].value.as_str(), stored[0].valid_until), ("MAA=", Stamp::from_unix(NOW + DAY, 0)));
-    }
-    assert_eq!(place.fake.state().calls.len(), 2 * 4, "once a run for each key, also for one that is not given");
-}
-
-#[test]
-fn keys_that_may_not_be_asked_for_are_a_failure_that_names_the_permission() {
-    let place = Account::start();
+        .insert(REGION.to_owned(), vec![key("a", NOW - 20 * DAY, NOW - 9 * DAY), key("b", NOW - DAY, NOW + DAY)]);
     place.fake.interfere(|_| Some(Answer::denied("cloudtrail:ListPublicKeys")));
     let mut trail = Trail::default();
-    let summary = keys_for(&place, &mut trail, &[(REGION, "a", NOW), (REGION, "b", NOW)]);
+    let summary = keys_for(&place, &mut trail, NOW, &[(REGION, "a", NOW - 10 * DAY), (REGION, "b", NOW)]);
     assert_eq!(summary.failures.len(), 1);
     assert!(summary.failures[0].problem.ends_with("allow cloudtrail:ListPublicKeys"), "{:?}", summary.failures);
     assert_eq!(place.fake.state().calls.len(), 1, "and not for each digest");
+    // The digests are not read again, and another one is: what is owed is given.
+    place.fake.behave();
+    keys_for(&place, &mut trail, NOW + DAY / 2, &[(REGION, "b", NOW + DAY / 2)]);
+    assert_eq!(stored_keys(&trail), [(REGION.to_owned(), "a".to_owned()), (REGION.to_owned(), "b".to_owned())]);
+    assert_eq!(trail.own(action::SOURCE_BACK).len(), 1);
 }

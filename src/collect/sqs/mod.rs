@@ -31,6 +31,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
+use super::api::is_of_api;
 use super::outlet::{Closed, Outlet};
 use super::positions::Positions;
 use super::setting::Setting;
@@ -305,7 +306,7 @@ impl<'a> Sqs<'a> {
         let Configured { url, buckets, .. } = self.configured;
         let is_ours = |origin: &str| {
             let bucket = origin.strip_prefix("s3://");
-            origin == url || bucket.is_some_and(|bucket| buckets.iter().any(|ours| ours == bucket))
+            origin == url || is_of_api(origin) || bucket.is_some_and(|bucket| buckets.iter().any(|ours| ours == bucket))
         };
         let failing = |positions: &Positions| {
             let all = positions.failures(outlet.source()).map(|(origin, _)| origin.to_owned());
