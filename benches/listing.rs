@@ -93,7 +93,9 @@ fn main() {
     let mut broken = Vec::new();
     let mut few = 0.0;
     for (name, what, prefixes, make) in CASES {
-        let server = Bucket::start(make(count));
+        let objects = make(count);
+        let count = objects.count;
+        let server = Bucket::start(objects);
         let [state, first, second, events] = in_own_process(&server, *prefixes);
         let pages = server.asked.pages.load(Ordering::Relaxed);
         if *name == "few" {
