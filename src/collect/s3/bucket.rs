@@ -152,13 +152,6 @@ impl Bucket {
         }
     }
 
-    pub(in crate::collect) async fn fetch(&self, key: &str) -> Result<Vec<u8>, S3Error> {
-        let object = self.client.get_object().bucket(&self.name).key(key).send().await;
-        let object = object.map_err(|error| S3Error::of(&error))?;
-        let body = object.body.collect().await.map_err(|error| S3Error::unreachable(&error))?;
-        Ok(body.to_vec())
-    }
-
     /// An object from an offset on; beyond its beginning only as long as it is the same (`tag`).
     pub(super) async fn get(&self, key: &str, offset: u64, tag: Option<&str>) -> Result<GetObjectOutput, S3Error> {
         let request = self.client.get_object().bucket(&self.name).key(key);

@@ -64,13 +64,13 @@ impl Body {
     }
 
     /// Waits for the answer; its bytes follow.
-    pub(super) fn head(&mut self) -> Result<Head, Halt> {
+    pub(in crate::collect) fn head(&mut self) -> Result<Head, Halt> {
         let Some(head) = self.head.take() else { return Ok(Head::default()) };
         self.wire.wait(async { head.await.unwrap_or_else(|gone| Err(S3Error::unreachable(&gone))) })
     }
 
     /// After reading has failed: why.
-    pub(super) fn failure(&mut self) -> Halt {
+    pub(in crate::collect) fn failure(&mut self) -> Halt {
         match self.end.take() {
             Some(Err(None)) => Halt::Told,
             Some(Err(Some(error))) => Halt::Failed(error),

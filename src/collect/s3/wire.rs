@@ -17,7 +17,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// Why reading stopped before its end.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(in crate::collect) enum Halt {
     Closed(Closed),
     /// It is time to stop.
     Told,

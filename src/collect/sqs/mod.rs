@@ -35,7 +35,7 @@ use super::api::is_of_api;
 use super::outlet::{Closed, Outlet};
 use super::positions::Positions;
 use super::setting::Setting;
-use super::{Mode, Outside};
+use super::{Mode, Outside, s3};
 use crate::aws;
 use crate::config::source::Queue as Configured;
 use keeper::Keeper;
@@ -164,6 +164,8 @@ struct Sqs<'a> {
     mode: Mode,
     pace: Pace,
     wire: Wire,
+    /// The same for what is fetched.
+    fetching: s3::wire::Wire,
     queue: Queue,
     objects: Objects,
     keeper: Keeper,
@@ -184,8 +186,9 @@ impl<'a> Sqs<'a> {
         pace: Pace,
     ) -> Self {
         let keeper = Keeper::start(queue.clone(), &wire.runtime, wire.shutdown.clone());
+        let fetching = s3::wire::Wire::new(wire.runtime.clone(), wire.shutdown.clone());
         let (unread, passed) = (Unread::default(), BTreeMap::new());
-        Self { setting, configured, mode, pace, wire, queue, objects, keeper, unread, passed, next: None }
+        Self { setting, configured, mode, pace, wire, fetching, queue, objects, keeper, unread, passed, next: None }
     }
 
     fn run(mut self, outlet: &mut Outlet) -> Result<(), Closed> {

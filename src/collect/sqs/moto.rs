@@ -21,6 +21,7 @@ use crate::collect::s3::bucket::Bucket;
 use crate::collect::{Batch, Positions, Progress, Summary};
 use crate::config::Source;
 use crate::config::source::From;
+use crate::event::delivery::DigestRead;
 use crate::event::own::action;
 use crate::event::{Event, EventId, Family};
 use crate::sources::secrets::Marks;
@@ -615,4 +616,21 @@ fn whoever_asks_is_told_whether_queue_and_buckets_can_be_read() {
     let elsewhere = Bucket { client: world.s3.clone(), name: "elsewhere".to_owned() };
     let missing = world.moto.runtime.block_on(crate::collect::s3::look_into(&elsewhere, ""));
     assert!(missing.is_err_and(|problem| problem.starts_with("s3://elsewhere/ does not exist")));
+}
+
+#[test]
+#[ignore = "needs moto"]
+fn a_digest_is_kept_with_its_signature() {
+    let world = World::start();
+    let trail = Trail::default();
+    let digest = "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/11/20/\
+                  111122223333_CloudTrail-Digest_us-east-1_t_us-east-1_20261120T101500Z.json.gz";
+    let put = world.s3.put_object().bucket(BUCKET).key(digest).metadata("signature", "0a1b");
+    let put = put.body(b"{\"logFiles\":[]}".to_vec().into());
+    world.moto.runtime.block_on(put.send()).expect("an object");
+    world.send(created(digest));
+    world.once(&trail);
+    let read: Vec<_> = trail.of(action::DIGEST).iter().filter_map(DigestRead::of).collect();
+    assert_eq!(read.iter().map(|read| read.signature.as_deref()).collect::<Vec<_>>(), [Some("0a1b")]);
+    assert_eq!((trail.calls().len(), world.counts()), (0, (0, 0)));
 }

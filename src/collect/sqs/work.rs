@@ -16,6 +16,8 @@ use crate::collect::object::{self, About, Ended};
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::s3::bucket::S3Error;
 use crate::collect::s3::keys::{self, Level};
+use crate::collect::s3::stream::Body;
+use crate::collect::s3::wire;
 
 /// So many objects in a row that cannot be read for a passing reason are a failure of the service.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -41,7 +43,7 @@ impl Sqs<'_> {
     ) -> Result<(), Halt> {
         let works: Vec<Work> = messages.into_iter().map(|message| self.understood(message)).collect();
         let todo = works.iter().flat_map(|work| work.objects.iter().cloned()).collect();
-        let mut ahead = self.objects.ahead(todo, &self.wire.runtime);
+        let mut ahead = self.objects.ahead(todo, &self.fetching);
         let mut works = works.into_iter();
         let mut row = 0;
         while let Some(mut work) = works.next() {
@@ -101,17 +103,13 @@ impl Sqs<'_> {
     /// Reads the objects of one message. `row`: how many could not be read since one could.
     fn read(&mut self, work: &mut Work, ahead: &mut Ahead, row: &mut u32, outlet: &mut Outlet) -> Result<(), Halt> {
         for place in std::mem::take(&mut work.objects) {
-            let Some(fetched) = self.wire.wait(ahead.next())? else { return Err(Halt::Told) };
-            let failed = match fetched {
-                Ok(body) => match self.decode(&place, &body, outlet)? {
-                    Ended::Read => {
-                        self.unread.was_read(&place.bucket);
-                        *row = 0;
-                        continue;
-                    }
-                    Ended::Stopped => return Err(Halt::Told),
-                    Ended::Broken(error) => S3Error::unreachable(&error),
-                },
+            let Some(mut body) = ahead.next() else { return Err(Halt::Told) };
+            let failed = match self.decode(&place, &mut body, outlet)? {
+                Ok(()) => {
+                    self.unread.was_read(&place.bucket);
+                    *row = 0;
+                    continue;
+                }
                 Err(S3Error::Gone) => {
                     work.gone.push(place);
                     continue;
@@ -131,13 +129,20 @@ impl Sqs<'_> {
         Ok(())
     }
 
-    fn decode(&self, place: &Place, body: &[u8], outlet: &mut Outlet) -> Result<Ended, Closed> {
+    /// Reads one object to its end as it comes, whatever its length.
+    fn decode(&self, place: &Place, body: &mut Body, outlet: &mut Outlet) -> Result<Result<(), S3Error>, Halt> {
         let origin = place.address();
-        outlet.progress.expect_bytes(body.len() as u64);
-        let about = About { origin: &origin, signature: None };
-        let ended = object::read(body, about, self.setting, outlet, |_| !self.wire.is_over())?;
-        outlet.progress.read_bytes(body.len() as u64);
-        Ok(ended)
+        let head = match body.head() {
+            Ok(head) => head,
+            Err(halt) => return stopped(halt).map(Err),
+        };
+        let about = About { origin: &origin, signature: head.signature.as_deref() };
+        let ended = object::read(&mut *body, about, self.setting, outlet, |_| !self.wire.is_over())?;
+        match ended {
+            Ended::Read => Ok(Ok(())),
+            Ended::Stopped => Err(Halt::Told),
+            Ended::Broken(_) => stopped(body.failure()).map(Err),
+        }
     }
 
     /// The message is deleted when what it led to is durable, or goes back.
@@ -205,7 +210,8 @@ impl Sqs<'_> {
             S3Error::Aws(failure) if failure.is_passing() => {
                 is_up && self.unread.others_were_read_since(&message.ticket.id)
             }
-            S3Error::Aws(_) => is_up,
+            S3Error::Aws(_) | S3Error::Changed | S3Error::BrokeOff(_) => is_up,
+            S3Error::TooLong(_) => true,
             // Somebody has to allow or correct something: the message waits for that.
             _ => false,
         }
@@ -234,6 +240,15 @@ impl Sqs<'_> {
     fn back(&self, message: &Received) {
         let after = if self.mode == Mode::Follow { self.pace.away(1) } else { Duration::ZERO };
         self.wire.see_through(self.keeper.give_back(&message.ticket.id, after));
+    }
+}
+
+/// What the bucket said, unless it is time to stop.
+fn stopped(halt: wire::Halt) -> Result<S3Error, Halt> {
+    match halt {
+        wire::Halt::Failed(error) => Ok(error),
+        wire::Halt::Told => Err(Halt::Told),
+        wire::Halt::Closed(closed) => Err(Halt::Closed(closed)),
     }
 }
 
