@@ -154,7 +154,7 @@ fn every_kind_of_source_is_read() {
     let config = bench
         .read(concat!(
             "[[source]]\nname = \"in\"\ntype = \"auth\"\nstdin = true\ntz = \"-02:00\"\nyear = 2025\nhost = \"old-1\"\n",
-            "[[source]]\nname = \"aws\"\ntype = \"cloudtrail\"\ndecompressed_max = \"64MiB\"\n",
+            "[[source]]\nname = \"aws\"\ntype = \"cloudtrail\"\ndecompressed_max = \"64MiB\"\nworld_prefix = 8\n",
             "[source.s3]\nbucket = \"logs\"\npoll = \"30s\"\nendpoint = \"http://127.0.0.1:9000\"\npath_style = true\n",
             "[[source]]\nname = \"told\"\ntype = \"cloudtrail\"\n[source.sqs]\nbuckets = [\"logs\"]\n",
             "queue = \"https://sqs.eu-west-1.amazonaws.com/111122223333/trail\"\n",
@@ -171,6 +171,7 @@ fn every_kind_of_source_is_read() {
     assert_eq!((&stdin.from, stdin.year, stdin.host.as_deref()), (&From::Stdin, Some(2025), Some("old-1")));
     assert_eq!(stdin.zone.to_string(), "-02:00");
     assert_eq!(aws.decompressed_bytes_max, 64 << 20);
+    assert_eq!((aws.world.v4, aws.world.v6), (8, 0));
     assert_eq!(
         aws.from,
         From::S3 {
@@ -271,6 +272,9 @@ fn what_contradicts_is_refused() {
         (format!("{source}\"cloudtrail\"\n"), "nowhere to read from"),
         (format!("{source}\"whodid\"\n"), "no source"),
         (format!("{source}\"auth\"\npaths = []\n"), "`paths` is empty"),
+        (format!("{source}\"cloudtrail\"\nworld_prefix = 33\n"), ":4: `world_prefix`: 33 is no prefix"),
+        (format!("{source}\"cloudtrail\"\nworld_prefix_v6 = -1\n"), ":4: `world_prefix_v6`: -1 is below zero"),
+        (format!("{source}\"auth\"\nworld_prefix = 8\n"), "`world_prefix` means nothing here"),
         (format!("{source}\"auth\"\n[source.s3]\nbucket = \"b\"\n"), "only CloudTrail objects"),
         (format!("{source}\"cloudtrail\"\n[source.s3]\nbucket = \"s3://b/x\"\n"), "no bucket's name"),
         (format!("{source}\"auth\"\n[source.sqs]\nqueue = \"https://h/1/q\"\nbuckets = [\"b\"]\n"), "by SQS"),
@@ -442,6 +446,14 @@ fn alerts_that_could_not_work_are_refused() {
                 "warn = 1\nmeasure = \"unmatched\"\nstart = \"a\"\nfinish = \"x\"\nkey = \"what.object\"\nwithin = \"1h\"",
             ),
             ":9: `within` must be shorter than `window`",
+        ),
+        (("warn = 1", "warn = 1\nlate_finish = true"), ":5: `late_finish` means nothing here"),
+        (
+            (
+                "warn = 1",
+                "warn = 1\nmeasure = \"unmatched\"\nstart = \"a\"\nfinish = \"x\"\nkey = \"id\"\nfinish_key = \"what.objekt\"\nwithin = \"1m\"",
+            ),
+            ":9: `finish_key`: there is no field \"what.objekt\" (did you mean `what.object`?)",
         ),
     ] {
         bench.put("site/alerts/own/a.toml", &alert(&[changes]));

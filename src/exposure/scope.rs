@@ -92,9 +92,11 @@ fn path(service: &str, action: &str, object: &str) -> Vec<String> {
 /// The name in an ARN or address.
 fn name(object: &str) -> &str {
     let Some(arn) = object.strip_prefix("arn:") else {
-        // A queue's address ends in its name, a function's name may have a version behind it.
-        let name = object.rsplit('/').next().unwrap_or(object);
-        return name.split(':').next().unwrap_or(name);
+        // A queue's address ends in its name, a function's name may have a version behind it; others have slashes.
+        return match object.contains("://") {
+            true => object.rsplit('/').next().unwrap_or(object),
+            false => object.split(':').next().unwrap_or(object),
+        };
     };
     let mut parts = arn.split(':').skip(4);
     let first = parts.next().unwrap_or_default();
@@ -104,7 +106,7 @@ fn name(object: &str) -> &str {
             name.rsplit_once('-').filter(|(_, end)| end.len() == 6).map_or(name, |(name, _)| name)
         }
         ("function" | "layer" | "snapshot" | "db" | "cluster" | "secgrp" | "cluster-snapshot", Some(name)) => name,
-        (first, _) => first.rsplit('/').next().unwrap_or(first),
+        (first, _) => first.split_once('/').map_or(first, |(_, name)| name),
     }
 }
 
@@ -122,6 +124,9 @@ mod tests {
             ("arn:aws:sns:eu-central-1:111122223333:news", "news"),
             ("https://sqs.eu-central-1.amazonaws.com/111122223333/jobs", "jobs"),
             ("arn:aws:secretsmanager:eu-central-1:111122223333:secret:db/password-AbCdEf", "db/password"),
+            ("db/password", "db/password"),
+            ("arn:aws:ecr:eu-central-1:111122223333:repository/team/app", "team/app"),
+            ("team/app", "team/app"),
             ("arn:", ""),
             ("", ""),
         ] {

@@ -89,6 +89,12 @@ fn objects(record: &Tree<'_>) -> Vec<String> {
     if let (Some(bucket), Some(key)) = (places[0].text("bucketName"), places[0].text("key")) {
         found.add(&format!("{bucket}/{key}"));
     }
+    // The response of a call about a snapshot names what it is a snapshot of.
+    for (snapshot, of) in SNAPSHOTS {
+        if places[0].text(of).is_none() {
+            places[0].each_text(snapshot, &mut |name| found.add(&name));
+        }
+    }
     for path in OBJECTS {
         // The response repeats the request, in another spelling at times.
         let mut is_named = false;
@@ -124,10 +130,19 @@ impl Found {
     }
 }
 
+const SNAPSHOTS: &[(&str, &str)] = &[
+    ("dBSnapshotIdentifier", "dBInstanceIdentifier"),
+    ("dBClusterSnapshotIdentifier", "dBClusterIdentifier"),
+    ("snapshotIdentifier", "clusterIdentifier"),
+];
+
 const OBJECTS: &[&str] = &[
     // Network and machines.
     "groupId",
     "ModifySecurityGroupRulesRequest.GroupId",
+    // Of a group that the request names otherwise.
+    "securityGroupRuleSet.items.groupId",
+    "revokedSecurityGroupRuleSet.items.groupId",
     "instanceId",
     "instancesSet.items.instanceId",
     "instancesSet.items.imageId",
@@ -151,6 +166,13 @@ const OBJECTS: &[&str] = &[
     "targetDBClusterSnapshotIdentifier",
     "dBClusterIdentifier",
     "dBSecurityGroupName",
+    "clusterIdentifier",
+    "clusterSecurityGroupName",
+    "snapshotIdentifier",
+    "workgroupName",
+    "fileSystemId",
+    "vaultName",
+    "backupVaultName",
     "tableName",
     "secretId",
     "keyId",
@@ -170,6 +192,8 @@ const OBJECTS: &[&str] = &[
     "userName",
     // The rest.
     "functionName",
+    "layerName",
+    "eventBusName",
     "projectName",
     "projectArn",
     "stackName",

@@ -88,9 +88,10 @@ fn words(header: Option<&Tree<'_>>) -> Vec<String> {
 }
 
 fn block(call: &Call<'_, '_>, change: &mut Change) {
-    let block = call.request.any_case("PublicAccessBlockConfiguration").unwrap_or(call.request);
+    // A record that does not tell the settings tells nothing.
+    let Some(block) = call.request.any_case("PublicAccessBlockConfiguration") else { return };
     let is_on = |name: &str| block.any_case(name).is_some_and(Tree::is_true);
-    // What is left out is off.
+    // Of the settings, one that is left out is off.
     if ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"].into_iter().all(is_on) {
         change.close_rule(BLOCK);
     } else {
