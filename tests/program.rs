@@ -12,6 +12,7 @@ use whodid::event::Event;
 mod adopt;
 mod alerts;
 mod bad_input;
+mod cloud_people;
 mod digests;
 mod door;
 mod doubles;

@@ -69,8 +69,18 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Whether its numbers depend on who was behind the events, so that each has to be looked up.
+    /// Whether its numbers depend on who was behind the events, or on what is proven of where they were read, so
+    /// that each has to be looked up.
     pub fn is_joined(&self) -> bool {
+        self.asks_for(&FieldRef::is_joined)
+    }
+
+    /// Whether they depend on what is proven.
+    pub fn is_proven(&self) -> bool {
+        self.asks_for(&|field| field.name() == fields::DIGEST)
+    }
+
+    fn asks_for(&self, is_it: &dyn Fn(&FieldRef) -> bool) -> bool {
         let measured = match &self.alert.measure {
             Measure::Count | Measure::Unmatched(_) => None,
             Measure::Distinct(field) | Measure::New { field, .. } => Some(field),
@@ -84,7 +94,7 @@ impl<'a> Question<'a> {
             _ => None,
         };
         let mut fields = self.alert.by.iter().chain(measured).chain(keyed).chain(finished);
-        fields.any(FieldRef::is_joined) || people::is_joined(&self.base(Stamp::from_micros(0)))
+        fields.any(is_it) || people::asks_for(&self.base(Stamp::from_micros(0)), is_it)
     }
 
     /// Whether it asks the same at every slot, so that one pass over the events serves many.

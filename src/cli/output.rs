@@ -249,7 +249,11 @@ mod tests {
             ip: "203.0.113.7".parse().ok(),
             ..Facts::new(7, Confidence::Medium)
         };
-        let by = Attribution { person: vec!["Ana Example".to_owned()], link: Some(Tie { seq: 9, facts }) };
+        let by = Attribution {
+            person: vec!["Ana Example".to_owned()],
+            link: Some(Tie { seq: 9, facts }),
+            ..Attribution::default()
+        };
         let mut event = member();
         event.who.host = None;
         let shown = |format| {

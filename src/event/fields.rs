@@ -50,17 +50,18 @@ impl Field {
 }
 
 impl Field {
-    /// Whether its values are in no event, but come of links and of who is who, when an event is read.
+    /// Whether its values are in no event, but come of links, verdicts and of who is who, when an event is read.
     pub fn is_joined(&self) -> bool {
         JOINED.contains(&self.name)
     }
 }
 
 /// Of an event alone these fields have no value: no index holds them (`query::people`).
-pub const JOINED: [&str; 2] = [PERSON, CHAIN];
+pub const JOINED: [&str; 3] = [PERSON, CHAIN, DIGEST];
 
 pub const PERSON: &str = "who.person";
 pub const CHAIN: &str = "who.chain";
+pub const DIGEST: &str = "source.digest";
 
 impl std::fmt::Debug for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -319,6 +320,13 @@ pub static FIELDS: &[Field] = &[
     field!("source.origin", Keyword, ["log.file.path"], "path or object it was read from", |e, sink| {
         sink(Value::Str(&e.source.origin));
     }),
+    field!(
+        "source.digest",
+        Keyword,
+        [],
+        "what CloudTrail's digests prove of the object: verified, unlisted, altered, missing, pending",
+        |_, _| {}
+    ),
     field!("source.lineage", Keyword, [], "content stream it was read from", |e, sink| {
         if let Some(lineage) = e.source.lineage {
             sink(Value::Str(&lineage.to_string()));

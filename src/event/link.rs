@@ -181,6 +181,13 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Whether it is of records of AWS, and not of what happened on a machine.
+    pub fn is_of_cloud(&self) -> bool {
+        self.for_key.is_some() || self.via.iter().any(|via| via.is_of_cloud())
+    }
+}
+
 impl Via {
     /// Whether only records of AWS are tied by it.
     pub fn is_of_cloud(self) -> bool {

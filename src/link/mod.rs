@@ -98,7 +98,7 @@ impl Joiner {
     /// Takes the event at a place of the trail: evidence, something that somebody did, or a link that is there.
     pub fn take(&mut self, seq: u64, event: &Event) {
         if event.source.kind == Family::Whodid {
-            if let Some(link) = Link::of(event).filter(|link| !cloud::is_of_cloud(&link.facts)) {
+            if let Some(link) = Link::of(event).filter(|link| !link.facts.is_of_cloud()) {
                 let digest = digest(&Facts { replaces: None, ..link.facts });
                 self.said.insert(link.target, Said { digest, seq: Some(seq) });
             }

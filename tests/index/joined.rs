@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use whodid::event::delivery::{Judged, Verdict};
 use whodid::event::fields::{self, FieldRef};
 use whodid::event::link::{Confidence, Facts, Link};
-use whodid::event::{Event, Family, Lineage};
+use whodid::event::{Event, Family, Lineage, Stamp};
 use whodid::index::embedded::{Searcher, Writer};
 use whodid::index::{Hit, Hits, Index, IndexError, Joined, Search};
 use whodid::link::{Bounds, Joiner};
@@ -64,6 +65,7 @@ fn actor() -> impl Strategy<Value = (Option<String>, Option<String>, Option<Stri
 fn told(draw: &mut Draw, count: u32) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let mut newest: HashMap<u64, u64> = HashMap::new();
+    let (mut keys, mut judged) = (HashMap::new(), HashMap::new());
     for ordinal in 0..count {
         let mut event = draw.event(ordinal);
         if draw.from(0..4_u8) > 0 {
@@ -74,7 +76,18 @@ fn told(draw: &mut Draw, count: u32) -> Vec<Event> {
         if draw.from(0..6_u8) == 0 {
             event.who.key = Some(draw.from(name()));
         }
+        if draw.from(0..3_u8) == 0 {
+            call(draw, &mut event);
+        }
         events.push(event);
+        if draw.from(0..8_u8) == 0 {
+            events.push(verdict(draw, &mut judged, events.len() as u64));
+        }
+        if draw.from(0..4_u8) == 0
+            && let Some(link) = about_key(draw, events.last().expect("one"), &mut keys, events.len() as u64)
+        {
+            events.push(link);
+        }
         while draw.from(0..3_u8) == 0 {
             let target = draw.from(0..events.len() as u64);
             let about = &events[target as usize];
@@ -89,6 +102,54 @@ fn told(draw: &mut Draw, count: u32) -> Vec<Event> {
         }
     }
     events
+}
+
+/// Keys of AWS, each of the session of that name.
+const KEYS: [(&str, &str); 4] = [("ASIA1", "alice"), ("ASIA2", "web-1"), ("ASIA3", "bob"), ("ASIA4", "Alice")];
+
+const ORIGINS: [&str; 4] = [
+    "s3://audit/1_CloudTrail_eu-west-1_20261120T1000Z_a.json.gz",
+    "s3://audit/1_CloudTrail_eu-west-1_20261120T1005Z_b.json.gz",
+    "/var/log/1_CloudTrail_eu-west-1_20261120T1010Z_c.json",
+    "-",
+];
+
+/// A call that is made with a key, or without.
+fn call(draw: &mut Draw, event: &mut Event) {
+    let (key, session) = draw.from(select(KEYS.to_vec()));
+    event.source.kind = Family::Cloudtrail;
+    event.source.origin = draw.from(select(ORIGINS.to_vec())).into();
+    event.who.kind = Some(draw.from(select(vec!["role", "role", "user", "account"])).to_owned());
+    event.who.name = Some(session.to_owned());
+    event.who.session = draw.from(proptest::option::of(Just(session.to_owned())));
+    event.who.key = draw.from(proptest::option::weighted(0.8, Just(key.to_owned())));
+    // Most within a few days, so that keys count for some calls and not for others.
+    let hours = draw.from(0..150_i64);
+    event.when = generate::now().minus(chrono::TimeDelta::hours(hours));
+}
+
+/// What is known of the key of a call, beside it.
+fn about_key(draw: &mut Draw, about: &Event, newest: &mut HashMap<String, u64>, place: u64) -> Option<Event> {
+    let key = about.who.key.clone().filter(|_| about.source.kind == Family::Cloudtrail)?;
+    let session = KEYS.iter().find(|(known, _)| *known == key).map(|(_, session)| (*session).to_owned());
+    let mut facts = draw.from(facts(place - 1, session.clone()));
+    (facts.host, facts.certificate, facts.session) = (None, None, session);
+    facts.replaces = newest.insert(key.clone(), place);
+    facts.aws = draw.from(proptest::collection::vec(name(), 0..2));
+    facts.email = draw.from(proptest::option::of(name()));
+    facts.for_key = Some(key);
+    let link = Link { target: about.id, when: about.when, observed: about.observed, is_suspect: false, facts };
+    Some(link.to_event())
+}
+
+/// What was found of an object, at some time after its delivery.
+fn verdict(draw: &mut Draw, newest: &mut HashMap<String, u64>, place: u64) -> Event {
+    let origin = draw.from(select(ORIGINS.to_vec())).to_owned();
+    let verdict = draw.from(select(Verdict::ALL.to_vec()));
+    let replaces = newest.insert(origin.clone(), place);
+    let judged = Judged { origin, verdict, reason: None, digest: None, evidence: Vec::new(), replaces };
+    let when = Stamp::from_unix(4_000_000_000, 0);
+    judged.to_event(when, when)
 }
 
 fn facts(target: u64, acting: Option<String>) -> impl Strategy<Value = Facts> {
@@ -111,9 +172,15 @@ fn facts(target: u64, acting: Option<String>) -> impl Strategy<Value = Facts> {
 
 fn query() -> impl Strategy<Value = Ast> {
     let field = |name| FieldRef::Known(fields::named(name).expect("a field"));
-    let joined = select(vec![field("who.person"), field("who.chain")]).prop_flat_map(|field| {
-        let named =
-            prop_oneof![2 => name(), 1 => Just("Ana Example".to_owned()), 1 => Just("alice@203.0.113.7".to_owned())];
+    let joined = select(vec![field("who.person"), field("who.chain"), field("source.digest")]).prop_flat_map(|field| {
+        let word = select(&["verified", "altered", "unlisted", "missing", "pending"][..]).prop_map(str::to_owned);
+        let named = match field.name() == "source.digest" {
+            true => word.boxed(),
+            false => {
+                prop_oneof![2 => name(), 1 => Just("Ana Example".to_owned()), 1 => Just("alice@203.0.113.7".to_owned())]
+                    .boxed()
+            }
+        };
         let named = named.prop_map(whodid::query::ast::Test::Keyword);
         let test = prop_oneof![3 => named, 3 => generate::test(&field)];
         test.prop_map(move |test| Ast::Leaf { field: field.clone(), test })
@@ -130,13 +197,38 @@ fn query() -> impl Strategy<Value = Ast> {
 /// What each event before a place comes to, found by going through all of them.
 fn slowly(trail: &Trail, people: &People, before: u64) -> Vec<Attribution> {
     let mut newest: HashMap<u64, Tie> = HashMap::new();
+    let mut keys: Vec<(String, Stamp, Tie)> = Vec::new();
+    let mut judged: HashMap<String, Verdict> = HashMap::new();
     for (seq, event) in (0..before).zip(&trail.events) {
-        if let Some(link) = Link::of(event) {
-            newest.insert(link.facts.seq, Tie { seq, facts: link.facts });
+        if let Some(Judged { origin, verdict, .. }) = Judged::of(event) {
+            judged.insert(origin, verdict);
+        }
+        let Some(Link { facts, .. }) = Link::of(event) else { continue };
+        match facts.for_key.clone() {
+            Some(key) => keys.push((key, event.when, Tie { seq, facts })),
+            None => drop(newest.insert(facts.seq, Tie { seq, facts })),
         }
     }
-    let events = (0..before).zip(&trail.events);
-    events.map(|(seq, event)| people.attribute(event, newest.get(&seq).cloned())).collect()
+    let by = |(seq, event): (u64, &Event)| {
+        let is_cloud = event.source.kind == Family::Cloudtrail;
+        let tie = match event.who.key.as_ref().filter(|_| is_cloud) {
+            None => newest.get(&seq).cloned(),
+            Some(key) => {
+                let counts = |given: &Stamp| (0..=2).contains(&(event.when.day() - given.day()).num_days());
+                let mut its = keys
+                    .iter()
+                    .filter(|(of, given, _)| fields::searchable(of) == fields::searchable(key) && counts(given));
+                its.next_back().map(|(_, _, tie)| tie.clone())
+            }
+        };
+        let mut by = people.attribute(event, tie);
+        let origin = event.source.origin.as_ref();
+        let pending = || origin.contains("_CloudTrail_").then_some("pending");
+        let digest = judged.get(origin).map(|verdict| verdict.as_str()).or_else(pending);
+        by.digest = digest.filter(|_| is_cloud).map(str::to_owned).into_iter().collect();
+        by
+    };
+    (0..before).zip(&trail.events).map(by).collect()
 }
 
 #[track_caller]
@@ -177,7 +269,10 @@ fn an_index_knows_who_it_was_as_whoever_looks_at_each_event() {
     let by = slowly(&trail, &people, size(&trail));
     let named = by.iter().filter(|by| !by.person.is_empty()).count();
     let linked = by.iter().filter(|by| by.link.is_some()).count();
+    let by_key = by.iter().filter_map(|by| by.link.as_ref()).filter(|tie| tie.facts.for_key.is_some()).count();
+    let proven = by.iter().filter(|by| !by.digest.is_empty()).count();
     assert!(named > 200 && linked > 100, "{named} named, {linked} linked");
+    assert!(by_key > 50 && proven > 100, "{by_key} linked by key, {proven} read from objects");
 
     let data = data();
     for (upto, indexed) in [(400, 0), (700, 350), (size(&trail), 500), (size(&trail), size(&trail))] {
@@ -282,6 +377,8 @@ fn the_order_of_arrival_changes_nothing() {
     let mut others: Vec<(u64, Event)> = Vec::new();
     for (seq, event) in (0..).zip(told) {
         match Link::of(&event) {
+            // Of those about a key the one at the last place counts, which is another one in another order.
+            Some(link) if link.facts.for_key.is_some() => {}
             Some(link) => drop(newest.insert(link.facts.seq, link)),
             None => others.push((seq, event)),
         }

@@ -8,14 +8,14 @@ use std::thread;
 use super::*;
 
 /// A receiver of webhooks on this machine.
-struct Receiver {
+pub(super) struct Receiver {
     address: String,
     bodies: Arc<Mutex<Vec<serde_json::Value>>>,
 }
 
 impl Receiver {
     /// Answers every request with `status`; with 0 never.
-    fn start(status: u16) -> Self {
+    pub(super) fn start(status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let bodies = Arc::new(Mutex::new(Vec::new()));
@@ -35,7 +35,7 @@ impl Receiver {
         Self { address, bodies }
     }
 
-    fn bodies(&self) -> Vec<serde_json::Value> {
+    pub(super) fn bodies(&self) -> Vec<serde_json::Value> {
         self.bodies.lock().expect("not poisoned").clone()
     }
 }
@@ -66,7 +66,7 @@ fn place(rest: &str) -> Place {
     place
 }
 
-fn webhook(receiver: &Receiver) -> String {
+pub(super) fn webhook(receiver: &Receiver) -> String {
     let address = &receiver.address;
     format!("[[notify]]\nname = \"oncall\"\ntype = \"webhook\"\nurl = \"http://{address}/hook/s3cr3t\"\n")
 }

@@ -6,16 +6,25 @@ use chrono::TimeDelta;
 
 use super::Round;
 use crate::check::{State, Unknown};
-use crate::event::Stamp;
+use crate::event::link::Link;
+use crate::event::own::action;
+use crate::event::{Event, Stamp};
 use crate::index::{Index, Search};
 use crate::query::ast::Ast;
-use crate::query::people::is_link;
+use crate::query::people::{is_link, keyed, proof};
 
 /// Slots of one evaluation; of more the newest. A week of every minute.
 const SLOTS_MAX: usize = 10_080;
 
 /// A verdict of the future is from a clock that was wrong; one that was a little ahead is waited for.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
+
+/// What a link about a key says of calls after it.
+const KEY_LASTS: TimeDelta = TimeDelta::hours(36);
+
+fn is_about_key(event: &Event) -> bool {
+    Link::of(event).is_some_and(|link| link.facts.for_key.is_some())
+}
 
 /// What came in late.
 pub(super) struct Late {
@@ -70,11 +79,16 @@ impl Round<'_> {
         };
         let question = &self.question;
         let mut query = if question.is_fixed() { question.base(last) } else { question.scope() };
+        let mut since = first.minus(question.reach());
         if question.is_joined() {
-            // A link says anew who was behind an event, at whose time it is.
+            // A link says anew who was behind an event, at whose time it is, or behind the calls of two days.
             query = Ast::Or(vec![query, is_link()]);
+            since = keyed::since(since);
         }
-        let since = Bound::Excluded(first.minus(question.reach()));
+        if question.is_proven() {
+            query = Ast::Or(vec![query, proof::is_verdict()]);
+        }
+        let since = Bound::Excluded(since);
         let search = Search { query, since, until: Bound::Included(last), from_seq: seen };
         let window = question.window();
         let mut spans: Vec<(Stamp, Stamp)> = Vec::new();
@@ -82,9 +96,15 @@ impl Round<'_> {
         let complete_to = index.each(&search, &mut |hit| {
             hits += 1;
             let when = hit.event.when;
+            let (begin, end) = match hit.event.what.action.as_str() {
+                action::LINK if is_about_key(&hit.event) => (when, when.plus(KEY_LASTS)),
+                action::DIGEST_VERDICT => (proof::since(when), when),
+                _ => (when, when),
+            };
+            let end = end.plus(window);
             match spans.last_mut() {
-                Some((_, end)) if when <= *end => *end = when.plus(window),
-                _ => spans.push((when, when.plus(window))),
+                Some(last) if begin <= last.1 => *last = (last.0.min(begin), last.1.max(end)),
+                _ => spans.push((begin, end)),
             }
             true
         })?;

@@ -36,13 +36,14 @@ pub(super) const HEADER: [&str; COLUMNS] = [
     "trust",
     "source",
     "origin",
+    "digest",
     "pos",
     "tags",
     "id",
     "raw",
 ];
 
-const COLUMNS: usize = 31;
+const COLUMNS: usize = 32;
 
 /// One cell for each of [`HEADER`].
 pub(super) fn of(event: &Event, by: &Attribution) -> [String; COLUMNS] {
@@ -76,6 +77,7 @@ pub(super) fn of(event: &Event, by: &Attribution) -> [String; COLUMNS] {
         Some(event.trust.as_str().to_owned()),
         Some(source.name.to_string()),
         Some(source.origin.to_string()),
+        by.digest.first().cloned(),
         source.pos.map(|pos| pos.to_string()),
         Some(event.tags.join(" ")),
         Some(event.id.to_string()),

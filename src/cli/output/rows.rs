@@ -130,6 +130,7 @@ fn row(event: &Event, by: &Attribution) -> [String; COLUMNS] {
     let own = words(&[name, named(who.as_.as_ref())], " as ");
     let confidence = by.confidence().map(|confidence| format!(" ({})", confidence.as_str())).unwrap_or_default();
     let who = by.text(event, (!own.is_empty()).then_some(&own)).map(|text| text + &confidence);
+    let doubt = by.doubt().map(str::to_uppercase);
     let cells = [
         event.when.instant().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         who.unwrap_or(own),
@@ -137,7 +138,7 @@ fn row(event: &Event, by: &Attribution) -> [String; COLUMNS] {
         object(event),
         from.unwrap_or_default(),
         words(&[place.host.as_deref(), place.account.as_deref(), place.region.as_deref()], " "),
-        words(&[Some(event.outcome.as_str()), event.reason.as_deref()], ": "),
+        words(&[doubt.as_deref(), Some(event.outcome.as_str()), event.reason.as_deref()], ": "),
     ];
     cells.map(|cell| escape::line(&cell).into_owned())
 }

@@ -1,6 +1,6 @@
 //! An event as JSON, with who was behind it.
 //!
-//! Invariant: taken away `who.person`, `who.chain` and `link`, it is the event as it was stored.
+//! Invariant: taken away `who.person`, `who.chain`, `source.digest` and `link`, it is the event as it was stored.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -25,7 +25,7 @@ pub(super) fn json(event: &Event, by: &Attribution) -> serde_json::Result<String
         outcome: *outcome,
         reason,
         trust: *trust,
-        source,
+        source: Origin { own: source, digest: by.digest.first() },
         tags,
         detail,
         raw: &event.raw,
@@ -46,6 +46,7 @@ pub(super) fn ecs(event: &Event, by: &Attribution) -> serde_json::Result<String>
         add(&mut document, &["related", "ip"], by.ip().map(|ip| json!(ip)));
         add(&mut document, &["whodid", "who", "person"], by.person.iter().map(|name| json!(name)));
         add(&mut document, &["whodid", "who", "chain"], by.chain().iter().map(|hop| json!(hop)));
+        add(&mut document, &["whodid", "source", "digest"], by.digest.iter().map(|word| json!(word)));
         if let (Some(link), Json::Object(own)) = (link(by), &mut document["whodid"]) {
             own.insert("link".to_owned(), link);
         }
@@ -100,7 +101,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: &'a Option<String>,
     trust: Trust,
-    source: &'a Source,
+    source: Origin<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tags: &'a [String],
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -123,6 +124,14 @@ struct Who<'a> {
     person: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     chain: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    #[serde(flatten)]
+    own: &'a Source,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a String>,
 }
 
 #[cfg(test)]
@@ -150,7 +159,11 @@ mod tests {
             evidence: vec![3],
             ..Facts::new(812, Confidence::Medium)
         };
-        Attribution { person: vec!["Ana Example".to_owned()], link: Some(Tie { seq: 900, facts }) }
+        Attribution {
+            person: vec!["Ana Example".to_owned()],
+            link: Some(Tie { seq: 900, facts }),
+            digest: vec!["altered".to_owned()],
+        }
     }
 
     /// A field that the event gets one day must be shown too.
@@ -163,6 +176,8 @@ mod tests {
         let who = shown.get_mut("who").and_then(Json::as_object_mut).expect("an object");
         assert_eq!(who.remove("person"), Some(json!(["Ana Example"])));
         assert_eq!(who.remove("chain"), Some(json!(["ana@203.0.113.7", "ana", "root"])));
+        let source = shown.get_mut("source").and_then(Json::as_object_mut).expect("an object");
+        assert_eq!(source.remove("digest"), Some(json!("altered")));
         assert_eq!(
             link,
             Some(
@@ -184,10 +199,11 @@ mod tests {
         assert_eq!(document["related"]["ip"], json!(["203.0.113.7"]));
         assert_eq!(document["whodid"]["who"]["person"], json!(["Ana Example"]));
         assert_eq!(document["whodid"]["link"]["confidence"], json!("medium"));
+        assert_eq!(document["whodid"]["source"]["digest"], json!(["altered"]));
         event.who = event::Who::default();
         event.source.kind = Family::Wtmp;
         event.id = EventId::from_bytes([1; 16]);
-        let nobody = Attribution { person: vec!["ana".to_owned()], link: None };
+        let nobody = Attribution { person: vec!["ana".to_owned()], ..Attribution::default() };
         let document: Json = serde_json::from_str(&ecs(&event, &nobody).expect("JSON")).expect("JSON");
         assert_eq!(document["related"]["user"], json!(["ana"]));
         assert_eq!(document["whodid"]["who"]["chain"], Json::Null);

@@ -153,11 +153,6 @@ struct Concluded {
     facts: Option<Facts>,
 }
 
-/// Whether a link is of this kind, and not about what happened on a machine.
-pub fn is_of_cloud(facts: &Facts) -> bool {
-    facts.for_key.is_some() || facts.via.iter().any(|via| via.is_of_cloud())
-}
-
 impl Keys {
     pub fn new(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
@@ -166,7 +161,7 @@ impl Keys {
     /// Takes the event at a place of the trail: a record, or a link that is there.
     pub fn take(&mut self, seq: u64, event: &Event) {
         if event.source.kind == Family::Whodid {
-            if let Some(link) = Link::of(event).filter(|link| is_of_cloud(&link.facts)) {
+            if let Some(link) = Link::of(event).filter(|link| link.facts.is_of_cloud()) {
                 self.take_link(seq, link);
             }
             return;

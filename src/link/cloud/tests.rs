@@ -428,7 +428,7 @@ proptest! {
             keys.take(at, event);
             prop_assert!(keys.given.len() <= 2 && keys.calls.len() <= 1 && keys.users.len() + keys.waiting <= 2);
             prop_assert!(keys.follow.values().flatten().count() <= 3 && keys.came.iter().flatten().count() <= 5);
-            if at as usize % batch == 0 {
+            if (at as usize).is_multiple_of(batch) {
                 said += keys.settle().len();
             }
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::event::Event;
-use crate::event::fields::{CHAIN, Field, PERSON};
+use crate::event::fields::{CHAIN, DIGEST, Field, PERSON};
 use crate::event::link::{Confidence, Facts};
 
 use super::{People, own};
@@ -13,8 +13,10 @@ use super::{People, own};
 pub struct Attribution {
     /// Names, in order.
     pub person: Vec<String>,
-    /// The newest link about the event.
+    /// The newest link about the event, or about its key.
     pub link: Option<Tie>,
+    /// What is proven of the object that it was read from: one word, or none.
+    pub digest: Vec<String>,
 }
 
 /// A link that is in force, and its own place in the trail.
@@ -25,14 +27,14 @@ pub struct Tie {
 }
 
 impl People {
-    /// Who was behind an event, given the newest link about it.
+    /// Who was behind an event, given the newest link about it, or about its key.
     pub fn attribute(&self, event: &Event, link: Option<Tie>) -> Attribution {
         let facts = link.as_ref().map(|tie| &tie.facts);
         let mut person: Vec<String> = own::persons(self, event, facts);
         person.extend(facts.and_then(|facts| self.of_link(facts)).map(str::to_owned));
         person.sort();
         person.dedup();
-        Attribution { person, link }
+        Attribution { person, link, digest: Vec::new() }
     }
 }
 
@@ -42,6 +44,7 @@ impl Attribution {
         match field.name {
             PERSON => &self.person,
             CHAIN => self.chain(),
+            DIGEST => &self.digest,
             _ => &[],
         }
     }
@@ -51,12 +54,17 @@ impl Attribution {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.person.is_empty() && self.link.is_none()
+        self.person.is_empty() && self.link.is_none() && self.digest.is_empty()
     }
 
     /// How sure the link is; none without one that names a login.
     pub fn confidence(&self) -> Option<Confidence> {
         self.link.as_ref().filter(|tie| !tie.facts.chain.is_empty()).map(|tie| tie.facts.confidence)
+    }
+
+    /// That the object is not as CloudTrail delivered it: `altered` or `unlisted`.
+    pub fn doubt(&self) -> Option<&str> {
+        self.digest.iter().map(String::as_str).find(|word| matches!(*word, "altered" | "unlisted"))
     }
 
     /// Where the login came from.
@@ -84,6 +92,9 @@ impl Attribution {
     /// `ana@203.0.113.7 > root`: from the login to the account that acted, and to whom it became with that.
     fn path(&self, event: &Event) -> Option<String> {
         let facts = &self.link.as_ref()?.facts;
+        if facts.is_of_cloud() {
+            return (!facts.chain.is_empty()).then(|| facts.chain.join(" > "));
+        }
         let (first, rest) = facts.chain.split_first()?;
         let become_ = event.who.as_.as_ref().and_then(|as_| as_.name.as_ref());
         let mut path = first.clone();

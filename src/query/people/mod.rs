@@ -2,11 +2,13 @@
 //! `who.person` and `who.chain` of an event are.
 //!
 //! Both are found when an event is read, because stored events never change: by the newest link about the
-//! event ([`crate::event::link`]), and by the identity map of the configuration ([`People`]). In this order:
+//! event or, for a call of AWS that was made with a key, about that key ([`crate::event::link`]), and by the identity map of the
+//! configuration ([`People`]). `source.digest` is found in the same way ([`proof`]). In this order:
 //!
 //! 1. A key, a certificate or a cloud identity in the event's own record names its person.
 //! 2. A link with a chain names whoever logged in: by key, by certificate, by account; then it does not
 //!    matter under which account the event's record has them.
+//!    What whoever takes a role calls the session is no more than a claim then.
 //! 3. Else the account in the record names its person, and an account that nobody has is a person by itself.
 //!
 //! A name that was only typed (a login that failed) is nobody, and so is `root` unless somebody has it.
@@ -17,7 +19,9 @@
 //! Invariant: both agree on every event whose link, if it has a chain, names the event's own account in it.
 
 mod attribution;
+pub mod keyed;
 mod own;
+pub mod proof;
 mod wanted;
 
 pub use attribution::{Attribution, Tie};
@@ -110,6 +114,11 @@ impl People {
     pub fn of_link<'a>(&'a self, facts: &'a Facts) -> Option<&'a str> {
         facts.chain.first()?;
         let key = || self.named(Identity::Key, facts.key.as_deref()?);
+        if facts.is_of_cloud() {
+            let aws = || facts.aws.iter().find_map(|identity| self.named(Identity::Aws, identity));
+            let email = || self.named(Identity::Email, facts.email.as_deref()?);
+            return key().or_else(aws).or_else(email).or(facts.account.as_deref());
+        }
         let certificate = || {
             let id = facts.certificate.as_deref()?;
             self.named(Identity::Certificate, id).or_else(|| self.named(Identity::Email, id))
@@ -136,13 +145,18 @@ impl People {
 /// Everybody's account, and so nobody's.
 const ROOT: &str = "root";
 
-/// Whether a query has a test on who was behind an event, so that an index alone cannot answer it.
+/// Whether a query has a test on a joined field, so that an index alone cannot answer it.
 pub fn is_joined(ast: &Ast) -> bool {
+    asks_for(ast, &FieldRef::is_joined)
+}
+
+/// Whether a query has a test on some field.
+pub fn asks_for(ast: &Ast, is_it: &dyn Fn(&FieldRef) -> bool) -> bool {
     match ast {
         Ast::All | Ast::Nothing | Ast::Places(_) => false,
-        Ast::And(all) | Ast::Or(all) => all.iter().any(is_joined),
-        Ast::Not(ast) => is_joined(ast),
-        Ast::Leaf { field, .. } => field.is_joined(),
+        Ast::And(all) | Ast::Or(all) => all.iter().any(|ast| asks_for(ast, is_it)),
+        Ast::Not(ast) => asks_for(ast, is_it),
+        Ast::Leaf { field, .. } => is_it(field),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use crate::event::fields::{self, FieldRef};
 use crate::event::link::Facts;
 use crate::event::{Event, Family, Stamp};
-use crate::query::ast::{Ast, Places, Test};
+use crate::query::ast::{Ast, Test};
 use crate::query::matcher::Subject;
 
 use super::{Identity, People, Person, any_of};
@@ -48,14 +48,16 @@ const NAME: &str = "who.name";
 
 const TASK: &str = "ansible.task";
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     step(Of::Any, What::Field("who.key"), &[Identity::Key]),
     step(Of::Any, What::Detail("auth.certificate_id"), &[Identity::Certificate, Identity::Email]),
     step(Of::Cloud, What::Detail("cloudtrail.userIdentity.arn"), &[Identity::Aws]),
     step(Of::Cloud, What::Field("who.id"), &[Identity::Aws]),
     step(Of::CloudUser, What::Field(NAME), &[Identity::Aws]),
-    step(Of::Cloud, What::Field("who.session"), &[Identity::Email]),
-    step(Of::Cloud, What::Field(NAME), &[Identity::Email]),
+    // A role's trust policy says who may set it, and it stays along a chain.
+    step(Of::Cloud, What::Detail("cloudtrail.userIdentity.sessionContext.sourceIdentity"), &[Identity::Email]),
+    yielding(Of::Cloud, What::Field("who.session"), &[Identity::Email]),
+    yielding(Of::CloudUser, What::Field(NAME), &[Identity::Email]),
     yielding(Of::MachineThere, What::AccountThere, &[Identity::Unix]),
     yielding(Of::Machine, What::Field(NAME), &[Identity::Unix, Identity::Email]),
 ];
@@ -110,7 +112,7 @@ pub(super) fn persons(people: &People, event: &Event, link: Option<&Facts>) -> V
             return if is_out { Vec::new() } else { found.into_iter().map(str::to_owned).collect() };
         }
     }
-    let is_itself = is_user && (is_cloud || !is_linked);
+    let is_itself = is_user && !is_linked;
     event.who.name.iter().filter(|_| is_itself).map(|name| fields::searchable(name).to_owned()).collect()
 }
 
@@ -169,16 +171,16 @@ impl People {
         known.iter().filter_map(|of| self.named(*of, identity)).collect()
     }
 
-    /// The test for events whose own record names somebody whose name passes. `linked` are the places of
+    /// The test for events whose own record names somebody whose name passes. `linked` is the test for
     /// events about which a link knows better.
-    pub(super) fn own_test(&self, test: &Test, linked: &Places) -> Ast {
+    pub(super) fn own_test(&self, test: &Test, linked: &Ast) -> Ast {
         let passing = self.passing(test);
         let everybody: Vec<&Person> = self.persons.iter().collect();
-        let unlinked = || Ast::Not(Box::new(Ast::Places(linked.clone())));
+        let unlinked = || Ast::Not(Box::new(linked.clone()));
         let itself = Ast::And(vec![
             is("who.kind", USER.to_owned()),
             Ast::Leaf { field: known(NAME), test: test.clone() },
-            either(vec![Of::Cloud.test(), unlinked()]),
+            unlinked(),
         ]);
         let steps = STEPS.iter().rev().filter(|step| self.has(step.known));
         let own = steps.fold(itself, |after, step| {
@@ -221,7 +223,7 @@ pub(super) fn is(name: &str, value: String) -> Ast {
 }
 
 /// A field of the table: names here are constants, and a test looks each up.
-fn known(name: &str) -> FieldRef {
+pub(super) fn known(name: &str) -> FieldRef {
     fields::named(name).map_or_else(|| FieldRef::Detail(name.to_owned()), FieldRef::Known)
 }
 
