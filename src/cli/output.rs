@@ -291,13 +291,13 @@ mod tests {
     fn a_spreadsheet_runs_nothing() {
         let expected = [
             "when,who,who_id,as,person,chain,confidence,action,object,command,target,group,exposes,outcome,reason,ip,from,host,service,pid,tty,\
-             account,region,provider,trust,source,origin,pos,tags,id,raw",
-            r#"2026-11-19T08:00:00.250Z,\u{1b}[2Jroot\u{202e},,,,,,ssh.login,'=cmd|'/c calc'!A1,"a,""b""\r\nc\u{9b}31m",,,,failure,'\t+1,203.0.113.7,,web-1,,,,,,,claimed,auth,auth.log,0,when_guessed redacted,aaaaaaaaaaaaaaaaaaaaaaaaaa,raw\n"#,
+             account,region,provider,trust,source,origin,digest,pos,tags,id,raw",
+            r#"2026-11-19T08:00:00.250Z,\u{1b}[2Jroot\u{202e},,,,,,ssh.login,'=cmd|'/c calc'!A1,"a,""b""\r\nc\u{9b}31m",,,,failure,'\t+1,203.0.113.7,,web-1,,,,,,,claimed,auth,auth.log,,0,when_guessed redacted,aaaaaaaaaaaaaaaaaaaaaaaaaa,raw\n"#,
             "2026-11-19T08:00:00.250Z,alice,,admin,,,,AuthorizeSecurityGroupIngress,sg-1,,,,\
              0.0.0.0/0 tcp 22; ::/0 tcp 8000-8080,success,,,,,,,,111122223333,eu-central-1,ec2.amazonaws.com,claimed,\
-             auth,auth.log,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
+             auth,auth.log,,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
             "2026-11-19T08:00:00.250Z,,,,,,,group.member.add,,,bob,sudo,,unknown,,,desk-7,web-1,,,,,,,claimed,auth,\
-             auth.log,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
+             auth.log,,0,,aaaaaaaaaaaaaaaaaaaaaaaaaa,",
             "",
         ];
         assert_eq!(print(Format::Csv, Some(80), &[hostile(), aws(), member()]), expected.join("\r\n"));
