@@ -116,7 +116,7 @@ fn fingerprint(schema: &Schema) -> String {
 struct Words;
 
 struct WordStream<'a> {
-    words: Box<dyn Iterator<Item = std::borrow::Cow<'a, str>> + 'a>,
+    words: text::Words<'a>,
     token: Token,
 }
 
@@ -124,7 +124,7 @@ impl Tokenizer for Words {
     type TokenStream<'a> = WordStream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> WordStream<'a> {
-        WordStream { words: Box::new(text::words(text)), token: Token::default() }
+        WordStream { words: text::words(text), token: Token::default() }
     }
 }
 

@@ -23,12 +23,16 @@ pub(super) fn push_path(term: &mut String, path: &str) {
         term.push_str("\\#");
         term.push_str(&data_encoding::HEXLOWER.encode(&Sha256::digest(path)));
     } else {
-        for c in path.chars() {
-            if matches!(c, '\\' | '=') {
-                term.push('\\');
-            }
-            term.push(c);
+        let mut rest = path;
+        while let Some(at) = memchr::memchr2(b'\\', b'=', rest.as_bytes()) {
+            let (plain, special) = rest.split_at(at);
+            term.push_str(plain);
+            term.push('\\');
+            let (special, after) = special.split_at(1);
+            term.push_str(special);
+            rest = after;
         }
+        term.push_str(rest);
     }
     term.push('=');
 }

@@ -67,13 +67,13 @@ struct Reader {
 impl Reader {
     fn event(&mut self, cut: Cut<'_>, observed: Stamp) -> Event {
         let source = self.stream.source(cut.pos, cut.pos + cut.bytes.len() as u64);
-        let content: [u8; 32] = Sha256::digest(cut.bytes).into();
-        let by_place = self.ids.next(cut.pos, &content);
         let text = String::from_utf8_lossy(cut.bytes);
         let record = if cut.kind.is_record() { Tree::parse(&text) } else { None };
+        let content = record.as_ref().map_or_else(|| Sha256::digest(cut.bytes).into(), Tree::sha256);
+        let by_place = self.ids.next(cut.pos, &content);
         let mut event = match &record {
             Some(record) => {
-                let id = id_of(record).unwrap_or(by_place);
+                let id = id_of(record, &content).unwrap_or(by_place);
                 record::event(record, id, observed, source, self.stream.world)
             }
             None => Event::new(by_place, UNPARSED, observed, observed, source),
@@ -88,11 +88,11 @@ impl Reader {
     }
 }
 
-/// The id of a record that has an `eventID`.
-fn id_of(record: &Tree<'_>) -> Option<EventId> {
+/// The id of a record that has an `eventID`, given the hash of what it says.
+fn id_of(record: &Tree<'_>, content: &[u8; 32]) -> Option<EventId> {
     let event_id = record.text("eventID")?;
     let account = record.text("recipientAccountId").unwrap_or_default();
-    Some(EventId::new(Family::Cloudtrail, &[account.as_bytes(), event_id.as_bytes(), &record.sha256()], 0))
+    Some(EventId::new(Family::Cloudtrail, &[account.as_bytes(), event_id.as_bytes(), content], 0))
 }
 
 #[cfg(test)]

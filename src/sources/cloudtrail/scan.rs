@@ -84,16 +84,19 @@ impl Scan {
         while let Some(&byte) = bytes.get(at) {
             if let Want::Text(of) = self.want {
                 let text = bytes.get(at..).unwrap_or_default();
-                let plain = text.iter().position(|b| matches!(b, b'"' | b'\\' | ..0x20)).unwrap_or(text.len());
+                let plain = memchr::memchr2(b'"', b'\\', text).unwrap_or(text.len());
                 let (span, rest) = text.split_at(plain);
+                // A line feed in a string: it was never closed.
+                if has_control(span) {
+                    let control = span.iter().position(|b| *b < 0x20).unwrap_or(plain);
+                    return (at + control, Some(Met::Broken));
+                }
                 self.key_text(of, span);
                 at += plain;
                 match rest.first() {
                     None => break,
                     Some(b'"') => self.want = if of == Of::Key { Want::Colon } else { Want::CommaOrEnd },
-                    Some(b'\\') => self.want = Want::Escaped(of),
-                    // A line feed in a string: it was never closed.
-                    Some(_) => return (at, Some(Met::Broken)),
+                    Some(_) => self.want = Want::Escaped(of),
                 }
                 at += 1;
                 continue;
@@ -183,6 +186,11 @@ impl Scan {
             });
         }
     }
+}
+
+/// Without an early end, so that many bytes are looked at at once.
+fn has_control(span: &[u8]) -> bool {
+    span.iter().fold(false, |has, byte| has | (*byte < 0x20))
 }
 
 /// What one byte led to.
