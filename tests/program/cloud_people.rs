@@ -39,6 +39,13 @@ fn assume(account: &str, role: &str, session: &str) -> Json {
     json!({"roleArn": format!("arn:aws:iam::{account}:role/{role}"), "roleSessionName": session})
 }
 
+/// The same with so much in it that the record is no line of the trail any more.
+fn assume_with_much_in_it(account: &str, role: &str, session: &str) -> Json {
+    let mut request = assume(account, role, session);
+    request["tags"] = json!([{"key": "a", "value": "x".repeat(70_000)}]);
+    request
+}
+
 fn key(key: &str) -> Json {
     json!({"credentials": {"accessKeyId": key, "expiration": "Nov 20, 2026, 12:10:00 PM"}})
 }
@@ -80,7 +87,7 @@ fn told(settings: &str) -> Place {
             ONE,
             &user("alice", "AKIAEXAMPLEALICE"),
             "AssumeRole",
-            &assume(ONE, "Admin", "ops"),
+            &assume_with_much_in_it(ONE, "Admin", "ops"),
             &key("ASIAEXAMPLEADMIN"),
         ),
         record(
