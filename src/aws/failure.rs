@@ -20,6 +20,8 @@ pub enum Failure {
     /// They were found, and the service does not take them.
     #[error("the AWS credentials are not accepted ({0}): renew them")]
     BadCredentials(String),
+    #[error("does not take requests of another time ({0}): set this machine's clock")]
+    WrongClock(String),
     #[error("no AWS region is known: set region for this source")]
     NoRegion,
     #[error("lies in another region: set region for this source")]
@@ -101,8 +103,8 @@ impl Failure {
             | "ExpiredTokenException"
             | "InvalidToken"
             | "TokenRefreshRequired"
-            | "RequestExpired"
-            | "RequestTimeTooSkewed" => Self::BadCredentials(code),
+            | "RequestExpired" => Self::BadCredentials(code),
+            "RequestTimeTooSkewed" => Self::WrongClock(code),
             "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" | "301" => {
                 Self::WrongRegion
             }
@@ -156,6 +158,7 @@ mod tests {
         );
         assert_eq!(of("RequestThrottled"), Failure::Throttled("RequestThrottled".to_owned()));
         assert_eq!(of("301"), Failure::WrongRegion);
+        assert!(of("RequestTimeTooSkewed").to_string().ends_with("set this machine's clock"));
         assert_eq!(of("NoSuchKey"), Failure::Other { code: "NoSuchKey".to_owned(), message: "m".to_owned() });
     }
 

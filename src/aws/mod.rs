@@ -15,12 +15,18 @@ pub mod moto;
 mod pace;
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 
 pub use backoff::full_jitter;
 pub use failure::Failure;
+
+/// How long S3 may take for a listing, or for the head of an object. An object's bytes come behind that: the SDK ends
+/// an attempt when a streaming answer's head is read, and its stalled stream protection watches what follows.
+const S3_ATTEMPT_MAX: Duration = Duration::from_secs(60);
 
 /// Where a service is.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +47,8 @@ impl Place<'_> {
     /// What a client of S3 is made of, with the credentials of the normal chain.
     pub async fn s3(self) -> Result<Builder, NoRegion> {
         let (shared, region) = self.shared().await?;
-        let config = Builder::from(&shared).force_path_style(self.path_style).region(region);
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(S3_ATTEMPT_MAX).build();
+        let config = Builder::from(&shared).force_path_style(self.path_style).region(region).timeout_config(timeouts);
         Ok(match self.endpoint {
             Some(endpoint) => config.endpoint_url(endpoint),
             None => config,

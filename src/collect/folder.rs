@@ -4,8 +4,10 @@
 //! the trail holds is left out, over restarts, overlaps and doubles.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rustix::io::Errno;
 
 use super::Mode;
 use super::content::{Content, FileId, Print, Unreadable};
@@ -151,10 +153,22 @@ impl Objects {
             }
         };
         self.folders.push(folder.to_owned());
-        for entry in entries.flatten() {
-            let path = entry.path();
-            // A link that leads nowhere, or a file that is gone again.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+        for entry in entries {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => {
+                    self.failures.push((folder.to_string_lossy().into_owned(), Unreadable::from(error).to_string()));
+                    continue;
+                }
+            };
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) if leads_nowhere(&error) => continue,
+                Err(error) => {
+                    self.failures.push((path.to_string_lossy().into_owned(), Unreadable::from(error).to_string()));
+                    continue;
+                }
+            };
             let print = Print::of(&metadata);
             if metadata.is_dir() {
                 self.walk(&path, print.id, depth + 1);
@@ -165,7 +179,34 @@ impl Objects {
     }
 }
 
+/// A link to nothing or in a circle, or a file that is gone again: nothing is there that could be read.
+fn leads_nowhere(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || Errno::from_io_error(error) == Some(Errno::LOOP)
+}
+
 fn is_object(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     name.ends_with(".json") || name.ends_with(".json.gz")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_there_is_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a.json"), "{}").expect("a file");
+        symlink(at("nothing"), at("b.json")).expect("a link");
+        symlink(at("c.json"), at("c.json")).expect("a link");
+        // It may be there, but this machine cannot tell.
+        symlink("x".repeat(300), at("d.json")).expect("a link");
+        let objects = Objects::under(&[folder.path().to_string_lossy().into_owned()]);
+        let found: Vec<_> = objects.found.iter().map(|object| object.path.clone()).collect();
+        let failed: Vec<_> = objects.failures.iter().map(|(origin, _)| PathBuf::from(origin)).collect();
+        assert_eq!((found, failed), (vec![at("a.json")], vec![at("d.json")]));
+    }
 }

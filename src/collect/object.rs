@@ -7,6 +7,7 @@
 use std::io::{self, BufRead, Read as _};
 
 use data_encoding::HEXLOWER;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -58,7 +59,7 @@ pub(super) fn read(
         limit = limit.min(DIGEST_BYTES_MAX);
     }
     let mut from = Unpack::new(from, setting.members(), limit);
-    let mut object = Object::new(setting, about);
+    let mut object = Object::new(setting, about, limit);
     let mut buffer = vec![0; READ_BYTES];
     loop {
         match from.read(&mut buffer) {
@@ -85,10 +86,13 @@ struct Object<'a> {
     clock: crate::clock::Clock,
     hash: Sha256,
     bytes: u64,
+    /// Of a digest, whose content is held; of records it is what packed data may become.
+    bytes_max: u64,
 }
 
 enum Content {
     Records(Records),
+    /// No more than the limit of it.
     Digest(Vec<u8>),
 }
 
@@ -100,7 +104,7 @@ struct Records {
 }
 
 impl<'a> Object<'a> {
-    fn new(setting: &Setting, about: About<'a>) -> Self {
+    fn new(setting: &Setting, about: About<'a>, bytes_max: u64) -> Self {
         let content = match Kind::of(about.origin) {
             Kind::Digest => Content::Digest(Vec::new()),
             Kind::Records => {
@@ -109,14 +113,18 @@ impl<'a> Object<'a> {
             }
         };
         let when = names::delivered(about.origin);
-        Self { about, content, when, clock: setting.clock, hash: Sha256::new(), bytes: 0 }
+        Self { about, content, when, clock: setting.clock, hash: Sha256::new(), bytes: 0, bytes_max }
     }
 
     fn push(&mut self, bytes: &[u8], outlet: &mut Outlet) -> Result<(), Closed> {
         self.bytes += bytes.len() as u64;
         self.hash.update(bytes);
         match &mut self.content {
-            Content::Digest(content) => content.extend_from_slice(bytes),
+            // One that is not packed has been held to no limit yet.
+            Content::Digest(content) => {
+                let room = self.bytes_max.saturating_sub(content.len() as u64);
+                content.extend(bytes.iter().take(usize::try_from(room).unwrap_or(usize::MAX)));
+            }
             Content::Records(records) => {
                 records.decoder.push(bytes, self.clock.now(), &mut records.events);
                 records.hand_on(outlet)?;
@@ -127,7 +135,7 @@ impl<'a> Object<'a> {
 
     /// The content is over. `problem`: it is damaged; `rest`: it came to its end, but that is not the end.
     fn end(self, problem: Option<String>, rest: Option<Rest>, outlet: &mut Outlet) -> Result<(), Closed> {
-        let Self { about, content, when, clock, hash, bytes } = self;
+        let Self { about, content, when, clock, hash, bytes, bytes_max } = self;
         let now = clock.now();
         let sha256 = HEXLOWER.encode(&hash.finalize());
         let is_whole = problem.is_none() || rest.is_some();
@@ -144,6 +152,13 @@ impl<'a> Object<'a> {
                 }
             }
             Content::Digest(content) if !is_whole => drop(content),
+            Content::Digest(mut content) if bytes > bytes_max => {
+                let what =
+                    || format!("this digest is longer than {bytes_max} bytes, which AWS never writes: it was not read");
+                problem.get_or_insert_with(what);
+                content.truncate(QUARANTINE_BYTES_MAX);
+                rest.get_or_insert_with(|| Rest { kept: content, bytes, sha256 });
+            }
             Content::Digest(content) if is_json_object(&content) => {
                 let signature = about.signature.map(str::to_owned);
                 let read = DigestRead { origin: about.origin.to_owned(), sha256, signature };
@@ -180,8 +195,10 @@ impl Records {
     }
 }
 
+/// Without building it: as values it would take many times its length.
 fn is_json_object(content: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(content).is_ok()
+    let is_object = |text: &str| text.trim_ascii_start().starts_with('{');
+    std::str::from_utf8(content).is_ok_and(|text| is_object(text) && serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 /// Says what is wrong with an object, and keeps what should not be there.
@@ -203,4 +220,76 @@ fn damaged(origin: &str, problem: &str, rest: Option<Rest>, outlet: &mut Outlet)
 pub(super) fn quarantine(notice: Notice, rest: Rest) -> Notice {
     let facts = json!({"bytes": rest.bytes, "kept": rest.kept.len(), "sha256": rest.sha256});
     notice.fact("quarantined", facts).keep(rest.kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::collect::outlet::Shared;
+    use crate::collect::registry::Registry;
+    use crate::collect::{Batch, Mode, Positions, Progress};
+    use crate::config::Source;
+    use crate::config::source::From;
+    use crate::event::Family;
+    use crate::sources::secrets::Marks;
+
+    const DIGEST: &str = "AWSLogs/1/CloudTrail-Digest/r/2026/11/20/1_CloudTrail-Digest_r_t_r_20261120T101530Z.json";
+
+    /// How often each action was sent for a digest with this content, of which 64 bytes are allowed.
+    fn sent(content: &str) -> HashMap<String, usize> {
+        let clock = Clock::Fixed(Stamp::from_unix(1_795_176_000, 0));
+        let source = Source {
+            name: "aws".to_owned(),
+            family: Family::Cloudtrail,
+            from: From::Stdin,
+            host: None,
+            zone: crate::sources::zone::Zone::UTC,
+            year: None,
+            decompressed_bytes_max: 64,
+            world: Default::default(),
+        };
+        let setting = Setting::new(source, clock, Marks::default(), crate::sources::decoder);
+        let registry = Registry::new(Positions::new(), Arc::new(|_: &crate::event::EventId| false));
+        let shared = Shared { registry, progress: Arc::new(Progress::default()), clock, mode: Mode::Once };
+        let (tx, mut rx) = mpsc::channel::<Batch>(16);
+        let mut outlet = Outlet::new("aws", tx, shared);
+        let about = About { origin: DIGEST, signature: None };
+        let ended = read(Cursor::new(content), about, &setting, &mut outlet, |_| true);
+        assert!(matches!(ended, Ok(Ended::Read)), "{ended:?}");
+        outlet.finish();
+        let mut actions = HashMap::new();
+        while let Some(batch) = rx.blocking_recv() {
+            batch.events.iter().for_each(|event| *actions.entry(event.what.action.to_string()).or_default() += 1);
+        }
+        actions
+    }
+
+    #[test]
+    fn a_plain_digest_is_held_to_the_limit_of_a_packed_one() {
+        let digest = |fill: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(fill));
+        assert_eq!(digest(56).len(), 64);
+        assert_eq!(sent(&digest(56)), HashMap::from([("digest.read".to_owned(), 1)]));
+        let damaged = HashMap::from([("source.damaged".to_owned(), 1)]);
+        assert_eq!(sent(&digest(57)), damaged);
+        // What would be a digest up to the limit is none either.
+        assert_eq!(sent(&format!("{}{}", digest(56), " ".repeat(100))), damaged);
+    }
+
+    #[test]
+    fn a_digest_is_one_json_object() {
+        for content in ["{}", " \n{\"a\":[1,{\"b\":null}]}\n"] {
+            assert!(is_json_object(content.as_bytes()), "{content}");
+        }
+        for content in ["", "[]", "1", "\"{}\"", "{", "{}{}", "{\"a\"}", "{a:1}"] {
+            assert!(!is_json_object(content.as_bytes()), "{content}");
+        }
+        assert!(!is_json_object(b"{\"a\":\"\xff\"}"));
+    }
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the event that moves a region's cursor follows all events up to it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,13 +77,15 @@ pub(super) fn read_by(
         [] => vec![None],
         regions => regions.iter().map(|region| Some(region.as_str())).collect(),
     };
+    let unread = AtomicUsize::new(regions.len());
+    let unread = &unread;
     let ended = thread::scope(|scope| {
         let running: Vec<_> = regions
             .into_iter()
             .map(|region| {
                 let mut beside = outlet.beside();
                 scope.spawn(move || {
-                    let ended = follow(setting, lookup, mode, wire, || open(region), region, &mut beside);
+                    let ended = follow(setting, lookup, mode, wire, || open(region), region, unread, &mut beside);
                     (ended, beside.finish())
                 })
             })
@@ -104,11 +107,15 @@ pub(super) fn read_by(
         outlet.failed(outlet.source().to_owned().as_str(), "a thread of this source stopped unexpectedly")?;
     }
     result?;
-    outlet.progress.drained(setting.name());
+    // Who follows has told so when it was, and may have been told to stop before.
+    if mode != Mode::Follow {
+        outlet.progress.drained(setting.name());
+    }
     Ok(())
 }
 
-/// The life of one region.
+/// The life of one region. `unread`: regions that have not been read whole yet; with the last one the source is.
+#[allow(clippy::too_many_arguments)]
 fn follow(
     setting: &Setting,
     lookup: &Lookup,
@@ -116,8 +123,10 @@ fn follow(
     wire: &Wire,
     open: impl Fn() -> Result<Api, Halt>,
     region: Option<&str>,
+    unread: &AtomicUsize,
     outlet: &mut Outlet,
 ) -> Result<(), Closed> {
+    let mut is_whole = false;
     let mut opened: Option<(Api, Vec<Way<'_>>)> = None;
     let mut failures = 0;
     loop {
@@ -137,6 +146,10 @@ fn follow(
                 failures = 0;
                 outlet.works(&origin)?;
                 outlet.flush()?;
+                if !is_whole && unread.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    outlet.progress.drained(setting.name());
+                }
+                is_whole = true;
             }
             Err(Halt::Told) => return Ok(()),
             Err(Halt::Closed(closed)) => return Err(closed),
@@ -205,7 +218,7 @@ impl<'a> Way<'a> {
             return Ok(());
         }
         let now = outlet.clock.now().instant().timestamp();
-        let mut from = self.begin(now);
+        let (mut from, is_deep) = self.begin(now);
         // Where a window ends that was cut off one that was too large.
         let mut cut = None;
         while from <= now {
@@ -230,20 +243,23 @@ impl<'a> Way<'a> {
             }
         }
         self.say(mode, mode != Mode::Follow, outlet)?;
+        if is_deep {
+            self.deep = now;
+        }
         self.read = Some(Instant::now());
         Ok(())
     }
 
-    /// The first second that is read now.
-    fn begin(&mut self, now: i64) -> i64 {
+    /// The first second that is read now, and whether that is far behind what is complete. After a downtime too: what
+    /// came late then belongs before its beginning.
+    fn begin(&self, now: i64) -> (i64, bool) {
         let since = i64::try_from(self.lookup.since.as_secs()).unwrap_or(HISTORY_SECONDS);
         let first = now - since.min(HISTORY_SECONDS);
-        let Some(complete) = self.complete else { return first };
+        let Some(complete) = self.complete else { return (first, false) };
         if now - self.deep < DEEP_EVERY {
-            return complete + 1;
+            return (complete + 1, false);
         }
-        self.deep = now;
-        (complete + 1).min(first.max(now - DEEP_SECONDS))
+        ((complete + 1).min(first.max(complete - DEEP_SECONDS)), true)
     }
 
     /// What AWS has forgotten before it was read is a gap; reading goes on behind it.

@@ -294,14 +294,26 @@ fn events_that_arrive_late_are_met() {
     place.put(NOW - 60, "prompt");
     let mut trail = Trail::default();
     place.lookup(NOW, &mut trail, &[], DAY);
-    // Ten minutes late, and two hours late: the last quarter of an hour is read again always, three hours at a start.
+    // Ten minutes late, and two hours late: the last quarter of an hour is read again always, three hours before it
+    // at a start.
     place.put(NOW - 10 * 60, "late");
     place.put(NOW - 2 * 60 * 60, "very late");
     place.lookup(NOW + 120, &mut trail, &[], DAY);
     assert_eq!(trail.sorted(), ["late", "prompt", "very late"]);
     // Earlier than that nothing is asked for again.
     let asked = place.fake.state().calls.len();
-    assert_eq!(asked, 2 * (5 + 3), "two categories: five windows of a day, and three of three hours and a second");
+    assert_eq!(asked, 2 * (5 + 3), "two categories: five windows of a day, and three of three hours and a quarter");
+}
+
+#[test]
+fn events_that_arrive_late_while_the_program_is_down_are_met() {
+    let place = Account::start();
+    place.put(NOW - 60, "prompt");
+    let mut trail = Trail::default();
+    place.lookup(NOW, &mut trail, &[], DAY);
+    place.put(NOW - 2 * 60 * 60, "very late");
+    place.lookup(NOW + 10 * 60 * 60, &mut trail, &[], DAY);
+    assert_eq!(trail.sorted(), ["prompt", "very late"]);
 }
 
 #[test]

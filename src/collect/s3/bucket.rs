@@ -48,6 +48,7 @@ impl S3Error {
                 failure,
                 Failure::NoCredentials
                     | Failure::BadCredentials(_)
+                    | Failure::WrongClock(_)
                     | Failure::NoRegion
                     | Failure::WrongRegion
                     | Failure::Unreachable(_)
@@ -143,7 +144,7 @@ impl Bucket {
         // XML has no place for control characters, and anybody who may write to the bucket may put them into a key.
         let request = request.encoding_type(EncodingType::Url);
         match request.send().await {
-            Ok(page) => Ok(Page::of(page)),
+            Ok(page) => Page::of(page),
             // A listing that is not found is a bucket that is not there, whatever the service calls it.
             Err(error) => Err(match S3Error::of(&error) {
                 S3Error::Gone => S3Error::NoBucket,
@@ -164,18 +165,23 @@ impl Bucket {
 }
 
 impl Page {
-    fn of(page: ListObjectsV2Output) -> Self {
+    fn of(page: ListObjectsV2Output) -> Result<Self, S3Error> {
         // Some servers do not know of it, and say nothing.
         let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
         let decoded = |name: &str| if is_encoded { url_decoded(name) } else { name.to_owned() };
         let more = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true)).map(str::to_owned);
+        // Taken for the end, it would hide all that follows.
+        if more.is_none() && page.is_truncated() == Some(true) {
+            let message = "a part of a listing, and not how to ask for the next one (NextContinuationToken)".to_owned();
+            return Err(S3Error::Aws(Failure::Other { code: "200".to_owned(), message }));
+        }
         let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()).map(decoded).collect();
         let objects = page.contents().iter().filter_map(|object| {
             let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
             let tag = object.e_tag().unwrap_or_default().to_owned();
             object.key().map(|key| Listed { key: decoded(key), bytes, tag })
         });
-        Self { objects: objects.collect(), folders, more }
+        Ok(Self { objects: objects.collect(), folders, more })
     }
 }
 
@@ -219,6 +225,17 @@ mod tests {
         ] {
             assert_eq!(url_decoded(written), key, "{written}");
         }
+    }
+
+    #[test]
+    fn a_listing_that_goes_on_says_how_or_is_none() {
+        let page = |is_truncated: bool, token: Option<&str>| {
+            let page = ListObjectsV2Output::builder().is_truncated(is_truncated);
+            Page::of(page.set_next_continuation_token(token.map(str::to_owned)).build()).map(|page| page.more)
+        };
+        assert_eq!(page(true, Some("t")), Ok(Some("t".to_owned())));
+        assert_eq!(page(false, None), Ok(None));
+        assert!(page(true, None).is_err_and(|error| !error.is_passing()));
     }
 
     #[test]

@@ -23,9 +23,6 @@ const OVERLAP_MINUTES: i64 = 60;
 /// stands before the time: their listings begin with a day.
 const DIGEST_OVERLAP_MINUTES: i64 = 7 * 24 * 60;
 
-/// Keys of deliveries that are further ahead than this move no cursor: clocks differ by less.
-const AHEAD_MINUTES: i64 = 60;
-
 /// What a folder of a bucket is by its name, below `AWSLogs/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::collect) enum Level {
@@ -92,9 +89,10 @@ impl Minute {
         Some(time.format(format).to_string())
     }
 
-    /// Whether the clock of whoever made such a name was right, more or less.
+    /// Only such keys move a cursor. Whatever a later one were granted would be taken from the overlap: where this
+    /// machine's clock is behind, the cursor waits for it, and listings begin earlier.
     pub(super) fn is_past(self, now: Stamp) -> bool {
-        self.0 <= Self::of(now).0 + AHEAD_MINUTES
+        self <= Self::of(now)
     }
 }
 
@@ -206,7 +204,7 @@ mod tests {
         };
         let now = Stamp::parse("2026-11-20T10:00:00Z").expect("an instant");
         assert!(minute("2026/11/20", "20261120T1000").is_past(now));
-        assert!(!minute("2026/11/20", "20261120T1101").is_past(now));
+        assert!(!minute("2026/11/20", "20261120T1001").is_past(now), "an hour ahead would be the whole overlap");
         assert!(!minute("2099/01/01", "20990101T0000").is_past(now));
     }
 

@@ -200,9 +200,11 @@ impl Keeping {
     async fn tick(&mut self) {
         self.delete().await;
         let all: Vec<Ticket> = self.held.values().chain(&self.deletable).cloned().collect();
-        if !all.is_empty() {
-            self.unkept = self.queue.keep(&all, self.queue.visibility).await.err();
-        }
+        // With nothing held there is nothing left that was not kept, and nothing that would find out that it goes again.
+        self.unkept = match all.as_slice() {
+            [] => None,
+            all => self.queue.keep(all, self.queue.visibility).await.err(),
+        };
     }
 
     fn tell(&self) {

@@ -294,7 +294,8 @@ impl<'a> Sqs<'a> {
         outlet.works(&self.configured.url)?;
         self.unread.tidy(outlet)?;
         self.forget_others(outlet)?;
-        if received == 0 {
+        // Fewer than were asked for: no more were there.
+        if received < TOGETHER {
             outlet.progress.drained(self.setting.name());
         }
         if !self.passed.is_empty() {

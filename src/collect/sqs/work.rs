@@ -118,7 +118,11 @@ impl Sqs<'_> {
             };
             // No other object would be given either.
             if let S3Error::Aws(
-                Failure::Throttled(_) | Failure::NoCredentials | Failure::BadCredentials(_) | Failure::NoRegion,
+                Failure::Throttled(_)
+                | Failure::NoCredentials
+                | Failure::BadCredentials(_)
+                | Failure::WrongClock(_)
+                | Failure::NoRegion,
             ) = &failed
             {
                 return Err(halt(&place, &failed));
@@ -168,26 +172,29 @@ impl Sqs<'_> {
             (origin, notice)
         };
         let mut said = Vec::new();
-        let mut reason = unclear.map(|unclear| unclear.to_string());
+        let mut reasons: Vec<String> = unclear.map(|unclear| unclear.to_string()).into_iter().collect();
         if !gone.is_empty() {
             let (origin, notice) = gap("was named by a message of the queue, but is gone", gone.iter().collect());
-            said.push(notice);
-            reason = Some(format!("names {origin}, which is gone"));
+            reasons.push(format!("names {origin}, which is gone"));
+            said.push((origin, notice));
         }
         if let Some((_, error)) = failed.first() {
             let what =
                 format!("could not be read in {} receives of the message that names it: {error}", message.receives);
             let (origin, notice) = gap(&what, failed.iter().map(|(place, _)| place).collect());
-            said.push(notice);
-            reason = Some(format!("names {origin}, which {what}"));
+            reasons.push(format!("names {origin}, which {what}"));
+            said.push((origin, notice));
         }
         let id = message.ticket.id.as_str();
-        for notice in said {
-            outlet.say_once(notice, &[id.as_bytes()])?;
+        // One message may lead to two gaps: each is said.
+        for (origin, notice) in said {
+            outlet.say_once(notice, &[id.as_bytes(), origin.as_bytes()])?;
         }
-        if let Some(reason) = reason {
+        if !reasons.is_empty() {
+            let reason = reasons.join(", and ");
             let notice = Notice::set_aside(outlet.source(), url, &reason).fact("message", json!(id));
-            outlet.say_once(notice.keep(message.body.clone().into_bytes()), &[id.as_bytes()])?;
+            let key = [id.as_bytes(), url.as_bytes()];
+            outlet.say_once(notice.keep(message.body.clone().into_bytes()), &key)?;
             outlet.note_read(url, 0, 0, 0, Some(&format!("a message was set aside: it {reason}")));
         }
         if let Some(bucket) = foreign {
