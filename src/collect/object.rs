@@ -157,7 +157,7 @@ impl<'a> Object<'a> {
                     || format!("this digest is longer than {bytes_max} bytes, which AWS never writes: it was not read");
                 problem.get_or_insert_with(what);
                 content.truncate(QUARANTINE_BYTES_MAX);
-                rest.get_or_insert_with(|| Rest { kept: content, bytes, sha256 });
+                rest.get_or_insert(Rest { kept: content, bytes, sha256 });
             }
             Content::Digest(content) if is_json_object(&content) => {
                 let signature = about.signature.map(str::to_owned);

@@ -94,7 +94,7 @@ impl Outlet {
     pub(super) fn read_digest(&self, origin: &str, content: &[u8]) {
         #[cfg(feature = "aws")]
         if let Some(wants) = &self.wants {
-            wants.digest(origin, content);
+            wants.digest(origin, content, self.clock.now());
         }
         #[cfg(not(feature = "aws"))]
         let (_, _) = (origin, content);

@@ -29,6 +29,9 @@ const AGAIN: Duration = Duration::from_secs(60 * 60);
 const BEFORE: TimeDelta = TimeDelta::hours(1);
 const AFTER: TimeDelta = TimeDelta::hours(2);
 
+/// 2013-01-01: the year in which CloudTrail began. Whoever may write a digest chooses its times.
+const FIRST: i64 = 1_356_998_400;
+
 /// The cursor is written when it has moved so far.
 const CURSOR_STEP: TimeDelta = TimeDelta::days(1);
 
@@ -61,11 +64,15 @@ struct Digest {
 }
 
 impl Wants {
-    /// A digest was read: its key (a path, or an object's key) and its unpacked content. What is no digest wants none.
-    pub(in crate::collect) fn digest(&self, key: &str, content: &[u8]) {
+    /// A digest was read: its key (a path, or an object's key) and its unpacked content. What is no digest wants none,
+    /// and neither does one of a time at which there were none.
+    pub(in crate::collect) fn digest(&self, key: &str, content: &[u8], now: Stamp) {
         let Some(region) = region_of(key) else { return };
         let Ok(digest) = serde_json::from_slice::<Digest>(content) else { return };
         let end = digest.digest_end_time.instant();
+        if end.timestamp() < FIRST || end.signed_duration_since(now.instant()) > AFTER {
+            return;
+        }
         let mut state = self.lock();
         let wanted = (region.to_owned(), digest.digest_public_key_fingerprint);
         let has_room = state.wanted.len() < KEYS_MAX;
@@ -214,7 +221,8 @@ impl<O: Fn(&str) -> Result<Api, Halt>> Keys<O> {
         let place = format!("cloudtrail://{name}/ListPublicKeys");
         let region = self.regions.entry(name.clone()).or_insert_with(|| {
             let cursor = outlet.registry.positions(|p| p.cursor(outlet.source(), &place).and_then(Stamp::parse));
-            let cursor = cursor.map(Stamp::instant);
+            let (first, now) = (Stamp::from_unix(FIRST, 0).instant(), outlet.clock.now().instant());
+            let cursor = cursor.map(|at| at.instant().max(first).min(now));
             Region { owed: cursor, cursor, ..Region::default() }
         });
         let from = earlier(first, BEFORE);
@@ -335,12 +343,20 @@ mod tests {
         let wants = Wants::default();
         let digest =
             |key: &str, end: &str| format!("{{\"digestPublicKeyFingerprint\":\"{key}\",\"digestEndTime\":\"{end}\"}}");
-        for (key, end) in [("a", "2026-11-20T10:00:00Z"), ("a", "2026-11-20T08:00:00Z"), ("b", "2026-11-20T09:00:00Z")]
-        {
-            wants.digest("CloudTrail-Digest/eu-west-1/x", digest(key, end).as_bytes());
+        let now = Stamp::parse("2026-11-20T09:00:00Z").expect("an instant");
+        for (key, end) in [
+            ("a", "2026-11-20T10:00:00Z"),
+            ("a", "2026-11-20T08:00:00Z"),
+            ("b", "2026-11-20T09:00:00Z"),
+            // At these times there were none.
+            ("a", "2012-12-31T23:59:59Z"),
+            ("a", "2026-11-20T11:00:01Z"),
+            ("d", "9999-01-01T00:00:00Z"),
+        ] {
+            wants.digest("CloudTrail-Digest/eu-west-1/x", digest(key, end).as_bytes(), now);
         }
-        wants.digest("CloudTrail-Digest/eu-west-1/x", b"{}");
-        wants.digest("elsewhere", digest("c", "2026-11-20T09:00:00Z").as_bytes());
+        wants.digest("CloudTrail-Digest/eu-west-1/x", b"{}", now);
+        wants.digest("elsewhere", digest("c", "2026-11-20T09:00:00Z").as_bytes(), now);
         let (wanted, is_over) = wants.take();
         let found: Vec<_> =
             wanted.iter().map(|((_, key), (first, last))| (key.as_str(), (*last - *first).num_hours())).collect();

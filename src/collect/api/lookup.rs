@@ -115,7 +115,7 @@ pub(super) fn read_by(
 }
 
 /// The life of one region. `unread`: regions that have not been read whole yet; with the last one the source is.
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "what all regions have, and what is one's own")]
 fn follow(
     setting: &Setting,
     lookup: &Lookup,

@@ -30,6 +30,8 @@ pub(in crate::collect) enum S3Error {
     BrokeOff(u64),
     #[error("is longer than {0} bytes, which no CloudTrail object is: it was not read")]
     TooLong(u64),
+    #[error("has more than {0} folders, and no others were looked into for AWSLogs/: set prefix for this source")]
+    TooManyFolders(usize),
     #[error(transparent)]
     Aws(Failure),
 }

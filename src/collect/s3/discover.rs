@@ -15,7 +15,7 @@ pub(super) struct Layout {
     pub(super) failed: Vec<(String, S3Error)>,
 }
 
-/// Without `AWSLogs/` at once, so many folders are looked into for it.
+/// Folders beside `AWSLogs/`, or without it: so many are looked into for another one.
 const FOLDERS_LOOKED_INTO: usize = 50;
 
 /// Walks down by names. An empty layout means that the keys are not laid out as CloudTrail does it.
@@ -28,7 +28,7 @@ pub(super) async fn discover(bucket: &Bucket, prefix: &str) -> Result<Layout, S3
     let root = keys::as_folder(prefix);
     let mut todo = vec![root.clone()];
     if keys::level(keys::last_folder(&root)) == Level::Other {
-        todo = logs_below(bucket, &root).await?;
+        todo = logs_below(bucket, &root, &mut layout).await?;
     }
     while let Some(folder) = todo.pop() {
         let at = keys::level(keys::last_folder(&folder));
@@ -53,17 +53,19 @@ pub(super) async fn discover(bucket: &Bucket, prefix: &str) -> Result<Layout, S3
     Ok(layout)
 }
 
-/// `AWSLogs/` in this folder, or else one level down.
-async fn logs_below(bucket: &Bucket, root: &str) -> Result<Vec<String>, S3Error> {
-    let here = folders(bucket, root).await?;
+/// `AWSLogs/` in this folder and one level down: whoever makes the one must not hide the other.
+async fn logs_below(bucket: &Bucket, root: &str, layout: &mut Layout) -> Result<Vec<String>, S3Error> {
     let is_logs = |folder: &String| keys::level(keys::last_folder(folder)) == Level::Logs;
-    let found: Vec<_> = here.iter().filter(|folder| is_logs(folder)).cloned().collect();
-    if !found.is_empty() {
-        return Ok(found);
+    let (mut found, others): (Vec<_>, Vec<_>) = folders(bucket, root).await?.into_iter().partition(is_logs);
+    for folder in others.iter().take(FOLDERS_LOOKED_INTO) {
+        match folders(bucket, folder).await {
+            Ok(below) => found.extend(below.into_iter().filter(is_logs)),
+            Err(error) if error.is_of_all() => return Err(error),
+            Err(error) => layout.failed.push((folder.clone(), error)),
+        }
     }
-    let mut found = Vec::new();
-    for folder in here.iter().take(FOLDERS_LOOKED_INTO) {
-        found.extend(folders(bucket, folder).await?.into_iter().filter(is_logs));
+    if others.len() > FOLDERS_LOOKED_INTO {
+        layout.failed.push((root.to_owned(), S3Error::TooManyFolders(FOLDERS_LOOKED_INTO)));
     }
     Ok(found)
 }

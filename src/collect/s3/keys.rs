@@ -62,6 +62,11 @@ pub(super) fn is_in_region(prefix: &str) -> bool {
     folders.iter().position(|folder| is_trail(folder)).is_some_and(|at| folders.len() > at + 2)
 }
 
+/// Whether a key lies below `AWSLogs/`, where services of AWS deliver.
+pub(super) fn is_below_logs(key: &str) -> bool {
+    key.rsplit('/').skip(1).any(|folder| level(folder) == Level::Logs)
+}
+
 /// A prefix as a folder.
 pub(super) fn as_folder(prefix: &str) -> String {
     match prefix {
@@ -214,6 +219,8 @@ mod tests {
         assert!(is_in_region("AWSLogs/12/CloudTrail-Digest/eu-west-1/2026/11/"));
         assert!(!is_in_region("AWSLogs/12/CloudTrail/"));
         assert!(!is_in_region("AWSLogs/12/"));
+        assert!(is_below_logs("AWSLogs/1/CloudTrail/x/y") && is_below_logs("p/AWSLogs/x.json"));
+        assert!(!is_below_logs("export/x.json") && !is_below_logs("x.json") && !is_below_logs("export/AWSLogs"));
         assert_eq!(level(last_folder("a/AWSLogs/o-x/")), Level::Organisation);
         assert_eq!(level(last_folder("AWSLogs/12/")), Level::Account);
         assert_eq!(level("CloudTrail-Insight"), Level::Trail);

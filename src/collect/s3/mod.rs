@@ -41,6 +41,9 @@ use wire::{Halt, Wire, persistently};
 /// New accounts and regions are rare: every so many listings they are looked for.
 const LISTINGS_PER_DISCOVERY: u32 = 10;
 
+/// The cursor of a prefix with keys in no layout, once some were read.
+const FLAT: &str = "flat";
+
 /// Regions whose first page is asked for while another one is read: most have nothing new.
 const LISTINGS_AHEAD: usize = 8;
 
@@ -107,6 +110,11 @@ struct S3<'a> {
     regions: Vec<Region>,
     /// What was read where keys say nothing about accounts and regions.
     flat: Known,
+    /// There are such keys, and everything is listed: one object that somebody puts where CloudTrail would have it must
+    /// not end the reading of the others.
+    is_flat: bool,
+    /// Something could not be looked into: it is tried again with the next listing, and fails until then.
+    is_undiscovered: bool,
     listings: u32,
     /// Origins that failed in this listing.
     failing: HashSet<String>,
@@ -117,18 +125,32 @@ struct S3<'a> {
 impl<'a> S3<'a> {
     fn new(setting: &'a Setting, prefix: &'a str, wire: Wire, bucket: Bucket) -> Self {
         let (regions, flat, failing) = (Vec::new(), Known::default(), HashSet::new());
-        Self { setting, prefix, wire, bucket, regions, flat, listings: 0, failing, in_a_row: 0 }
+        let (is_flat, is_undiscovered) = (false, false);
+        Self {
+            setting,
+            prefix,
+            wire,
+            bucket,
+            regions,
+            flat,
+            is_flat,
+            is_undiscovered,
+            listings: 0,
+            failing,
+            in_a_row: 0,
+        }
     }
 
     /// Lists everything once and reads what is new. What fails alone is said, and does not stop the others.
     fn listing(&mut self, mode: Mode, outlet: &mut Outlet) -> Result<Pace, Halt> {
         self.failing.clear();
         self.in_a_row = 0;
-        if self.listings.is_multiple_of(LISTINGS_PER_DISCOVERY) {
+        if self.is_undiscovered || self.listings.is_multiple_of(LISTINGS_PER_DISCOVERY) {
             self.discover(outlet)?;
         }
         let mut regions = std::mem::take(&mut self.regions);
-        let read = if regions.is_empty() { self.flat(outlet) } else { self.each(&mut regions, outlet) };
+        let is_flat = self.is_flat || regions.is_empty();
+        let read = if is_flat { self.flat(outlet) } else { self.each(&mut regions, outlet) };
         self.regions = regions;
         let pace = read?;
         self.listings = if mode == Mode::Follow { self.listings.wrapping_add(1) } else { 0 };
@@ -147,7 +169,15 @@ impl<'a> S3<'a> {
             }
         }
         self.regions.sort_by(|a, b| (a.kind(), &a.prefix).cmp(&(b.kind(), &b.prefix)));
+        let place = self.address(self.prefix);
+        self.is_flat |= outlet.registry.positions(|p| p.cursor(self.setting.name(), &place) == Some(FLAT));
+        let is_all_listed = self.is_flat || self.regions.is_empty();
+        self.is_undiscovered = false;
         for (folder, error) in layout.failed {
+            if is_all_listed && matches!(error, S3Error::TooManyFolders(_)) {
+                continue;
+            }
+            self.is_undiscovered = true;
             self.fail(&self.address(&folder), &error.to_string(), outlet)?;
         }
         Ok(())

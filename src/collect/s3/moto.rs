@@ -304,9 +304,30 @@ fn more_than_a_page_and_keys_of_no_layout() {
     for _ in 0..2 {
         moto.once(moto.bucket(NAME), "export", &mut trail);
         assert_eq!(trail.lines().iter().filter(|line| line.starts_with("line")).count(), 1_050);
-        assert_eq!((trail.own(action::DAMAGED), trail.own(action::POSITION)), (1, 0));
+        assert_eq!((trail.own(action::DAMAGED), trail.own(action::POSITION)), (1, 1), "that there is no layout");
         assert!(trail.lines().contains(&"of an odd name"));
     }
+    // What lies where CloudTrail would have it does not end that.
+    moto.put("export/AWSLogs/1/CloudTrail/x/y", b"no".to_vec());
+    moto.put("export/zz.json", b"behind it".to_vec());
+    moto.once(moto.bucket(NAME), "export", &mut trail);
+    assert_eq!((trail.lines().last(), trail.own(action::POSITION)), (Some(&"behind it"), 1));
+}
+
+#[test]
+#[ignore = "needs moto"]
+fn a_folder_at_the_root_hides_none_one_level_down_and_what_is_not_looked_into_is_said() {
+    let moto = Store::start();
+    let mut trail = Trail::default();
+    moto.put("AWSLogs/1/CloudTrail/x/y", b"no".to_vec());
+    moto.put(&format!("audit/{}", key("1000", "a")), gzip("below\n"));
+    for _ in 0..2 {
+        let summary = moto.once(moto.bucket(NAME), "", &mut trail);
+        assert_eq!((trail.lines(), summary.failures.len()), (vec!["below"], 0), "{summary:?}");
+    }
+    moto.put_all((0..50).map(|n| (format!("folder-{n}/x.txt"), b"no".to_vec())).collect());
+    let summary = moto.once(moto.bucket(NAME), "", &mut trail);
+    assert!(summary.failures[0].problem.starts_with("has more than 50 folders"), "{summary:?}");
 }
 
 #[test]

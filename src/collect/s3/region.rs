@@ -5,7 +5,7 @@ use super::keys::{self, Home, Minute};
 use super::known::{KEYS_MAX, Known};
 use super::objects::Done;
 use super::wire::{Halt, persistently};
-use super::{Pace, S3};
+use super::{FLAT, Pace, S3};
 use crate::collect::names::Kind;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::positions::cursor_event;
@@ -118,8 +118,12 @@ impl S3<'_> {
     /// Keys that are not laid out as CloudTrail does it: all of them, each time. Digests are read when all records
     /// that were there before them have been.
     pub(super) fn flat(&mut self, outlet: &mut Outlet) -> Result<Pace, Halt> {
+        let was_flat = self.is_flat;
         if self.flat_of(Kind::Records, outlet)? {
             self.flat_of(Kind::Digest, outlet)?;
+        }
+        if self.is_flat && !was_flat {
+            self.remember(self.prefix, FLAT, outlet)?;
         }
         Ok(Pace::Kept)
     }
@@ -136,6 +140,7 @@ impl S3<'_> {
             let new: Vec<_> = wanted.into_iter().filter(|object| !self.flat.contains(object, None)).collect();
             let done = self.objects(new.clone(), outlet)?;
             for (object, _) in new.iter().zip(done).filter(|(_, done)| *done == Done::Read) {
+                self.is_flat |= !keys::is_below_logs(&object.key);
                 if self.flat.len() < KEYS_MAX {
                     self.flat.insert(object, None);
                 }
