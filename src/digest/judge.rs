@@ -8,13 +8,13 @@ use super::file::Hash;
 use super::key::{Keys, Relied};
 use super::known::{Finding, Known, LATE, Looked, TrailKnown};
 use super::name::{Kind, Name, Trail};
-use super::scope::{Read, Scope};
+use super::scope::{Claim, Read, Scope};
 use super::spans::{Span, Spans};
 use crate::event::delivery::{DigestRead, DigestsMissing, Judged, ObjectRead, PublicKey, Verdict};
 use crate::event::own::action;
 use crate::event::{Event, Family, Stamp};
 
-/// How much is held. An object takes about 250 bytes, a digest about 1 kB and 150 bytes for each object it lists.
+/// How much is held. An object takes about 250 bytes, a digest about 1 kB, and so do six objects that it lists.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Objects that are not yet proven, or were within the last six hours.
@@ -60,8 +60,13 @@ pub struct Judge {
     /// Whether there was more before the first event; when that was observed.
     is_partial: bool,
     first: Option<Stamp>,
+    /// What was taken since it was last looked, in events; digests that list many are several.
     taken: usize,
     let_go: LetGo,
+    /// Places of which something cannot be read just now: nothing is concluded there from what did not come.
+    suspended: BTreeSet<Whose>,
+    /// Objects of which neither name nor folder says whose they are.
+    unplaced: u64,
     /// Sources that still read; None: all that ever did.
     sources: Option<BTreeSet<String>>,
     /// For one look back at a time: nothing is let go, and what is of another time is not taken.
@@ -105,6 +110,8 @@ struct Held {
     trails: BTreeMap<Trail, TrailKnown>,
     /// Something waits for the time to pass; when it was looked at last.
     waits: bool,
+    /// It was looked at without saying what was found.
+    is_untold: bool,
     looked: Option<Stamp>,
     /// Whether a source that still reads brought digests of it.
     is_read: bool,
@@ -132,7 +139,7 @@ struct SaidMissing {
     seq: Option<u64>,
 }
 
-/// Events that are taken before what is decided is let go.
+/// What is taken before what is decided is let go.
 const TAKEN_MAX: usize = 20_000;
 
 /// Time alone decides little: so often it is looked whether it did.
@@ -174,6 +181,27 @@ impl Judge {
         self.is_partial = true;
     }
 
+    /// Objects that cannot be read just now: nothing is missed where they lie. False where one of them is not a
+    /// single object of CloudTrail's, so that nothing may be missed anywhere.
+    pub fn suspend<'a>(&mut self, failing: impl Iterator<Item = &'a str>) -> bool {
+        let mut are_objects = true;
+        self.suspended.clear();
+        for origin in failing {
+            match Name::of_object(origin) {
+                Some(Name { root, account, region, .. }) => {
+                    self.suspended.insert(Whose { root, account, region });
+                }
+                None => are_objects = false,
+            }
+        }
+        are_objects
+    }
+
+    /// Objects of which nobody can say whose they are.
+    pub(super) fn unplaced(&self) -> u64 {
+        self.unplaced
+    }
+
     pub fn let_go(&self) -> LetGo {
         self.let_go
     }
@@ -190,13 +218,19 @@ impl Judge {
         self.keep_bounds();
     }
 
+    #[cfg(test)]
+    pub(super) fn look_after_bounds(&mut self) {
+        self.look(Looked::Behind, Purpose::Bounds);
+    }
+
     /// Takes the event at a place of the trail. A digest's `raw` has to be there.
     pub fn take(&mut self, seq: u64, event: &Event) {
         if event.source.kind != Family::Whodid {
             return;
         }
+        let at = (seq, event.observed);
         match event.what.action.as_str() {
-            action::OBJECT => drop(ObjectRead::of(event).map(|object| self.take_object(seq, &object))),
+            action::OBJECT => drop(ObjectRead::of(event).map(|object| self.take_object(at, &object))),
             action::DIGEST => drop(DigestRead::of(event).map(|digest| self.take_digest(seq, event, &digest))),
             action::DIGEST_KEY => drop(PublicKey::of(event).map(|key| self.take_key(seq, &key))),
             action::DAMAGED => self.take_damage(seq, event),
@@ -207,7 +241,7 @@ impl Judge {
         self.first = Some(self.first.map_or(event.observed, |first| first.min(event.observed)));
         self.taken += 1;
         if self.taken >= TAKEN_MAX {
-            self.look(Looked::Behind);
+            self.look(Looked::Behind, Purpose::Bounds);
         }
     }
 
@@ -217,13 +251,18 @@ impl Judge {
         self.scopes.values_mut().for_each(|held| held.scope.keys_changed());
     }
 
-    fn take_object(&mut self, seq: u64, object: &ObjectRead) {
-        let (Some(name), Some(hash)) = (Name::parse(&object.origin), Hash::parse(&object.sha256)) else { return };
-        if !self.is_wanted(&name) {
+    fn take_object(&mut self, at: (u64, Stamp), object: &ObjectRead) {
+        let Some(hash) = Hash::parse(&object.sha256) else { return };
+        let Some(name) = Name::of_object(&object.origin) else {
+            let is_of_time = self.window.as_ref().is_none_or(|window| window.is_before(at.1));
+            self.unplaced += u64::from(is_of_time);
+            return;
+        };
+        if !self.is_wanted(&name, at.1) {
             return;
         }
         if let Some(Held { scope, .. }) = self.scope(&name) {
-            scope.take_object(seq, &name, object.origin.ends_with(".gz"), hash);
+            scope.take_object(at, &name, object.origin.ends_with(".gz"), hash);
         }
     }
 
@@ -231,10 +270,10 @@ impl Judge {
         let detail = event.detail.get(Family::Whodid.detail_key());
         let text = |key: &str| detail.and_then(|detail| detail.get(key)?.as_str());
         let Some(origin) = text("origin") else { return };
-        let Some(name) = Name::parse(origin).filter(|name| self.is_wanted(name)) else { return };
+        let Some(name) = Name::of_object(origin).filter(|name| self.is_wanted(name, event.observed)) else { return };
         let problem = text("problem").unwrap_or("it is damaged");
         if let Some(Held { scope, .. }) = self.scope(&name) {
-            scope.take_damage(seq, &name, origin.ends_with(".gz"), problem);
+            scope.take_damage((seq, event.observed), &name, origin.ends_with(".gz"), problem);
         }
     }
 
@@ -268,14 +307,19 @@ impl Judge {
             held.is_read |= is_read;
             let scope = &mut held.scope;
             let signature = digest.signature.as_deref();
-            scope
-                .take_digest(Read { seq, observed: event.observed, origin: &digest.origin, signature, content }, &name);
+            let read = Read { seq, observed: event.observed, origin: &digest.origin, signature, content };
+            let weight = scope.take_digest(read, &name);
+            self.taken += weight;
         }
     }
 
-    fn is_wanted(&self, name: &Name) -> bool {
-        let Some(Window { span, .. }) = &self.window else { return true };
+    fn is_wanted(&self, name: &Name, observed: Stamp) -> bool {
+        let Some(window) = &self.window else { return true };
+        let span = &window.span;
         match &name.kind {
+            // When it was delivered nobody knows: it may be of any time before it was seen.
+            kind if Claim::of(kind, observed) != Claim::Possible => window.is_before(observed),
+            Kind::Misnamed => true,
             Kind::Log { delivered, .. } => (span.start..span.end).contains(delivered),
             Kind::Digest { trail, end } => *end > span.start && (trail.is_backfill || *end <= span.end.plus(AFTER)),
         }
@@ -309,6 +353,7 @@ impl Judge {
             scope: Scope::new(name),
             trails: BTreeMap::new(),
             waits: false,
+            is_untold: false,
             looked: None,
             is_read: false,
         });
@@ -317,7 +362,7 @@ impl Judge {
 
     /// What is to be said now. It is taken for said.
     pub fn settle(&mut self, looked: Looked) -> Vec<Conclusion> {
-        let found = self.look(looked);
+        let found = self.look(looked, Purpose::Saying);
         let mut conclusions: Vec<_> = found.into_iter().filter_map(|found| self.news(found)).collect();
         let runs = self.runs(looked, None);
         conclusions.extend(self.missing_news(runs));
@@ -325,19 +370,23 @@ impl Judge {
     }
 
     /// What is known of all that changed, or may have by the time.
-    fn look(&mut self, looked: Looked) -> Vec<Finding> {
+    fn look(&mut self, looked: Looked, purpose: Purpose) -> Vec<Finding> {
         self.taken = 0;
         let since = self.first.filter(|_| self.is_partial);
         let mut found: Vec<Finding> = self.strays.iter().map(|(origin, stray)| stray.finding(origin)).collect();
-        for held in self.scopes.values_mut() {
+        let all = looked;
+        for (whose, held) in &mut self.scopes {
+            let looked = if self.suspended.contains(whose) { Looked::Behind } else { all };
             let is_due = held.waits
                 && looked
                     .at()
                     .is_some_and(|at| held.looked.is_none_or(|looked| at >= looked.plus(PAUSE) || at < looked));
             let is_all = matches!(looked, Looked::All(_)) && held.waits;
-            if !held.scope.is_changed && !is_due && !is_all {
+            let is_untold = held.is_untold && purpose == Purpose::Saying;
+            if !held.scope.is_changed && !is_due && !is_all && !is_untold {
                 continue;
             }
+            held.is_untold = purpose == Purpose::Bounds;
             let mut known = held.scope.known(&self.keys, looked, since);
             held.scope.is_changed = false;
             held.looked = looked.at();
@@ -416,7 +465,7 @@ impl Judge {
 
     /// Hours without a digest of every trail, over all places where copies of its digests lie.
     fn runs(&self, looked: Looked, within: Option<Span>) -> Vec<DigestsMissing> {
-        let mut trails: BTreeMap<Whole, (Spans, Spans, BTreeSet<Stamp>, bool)> = BTreeMap::new();
+        let mut trails: BTreeMap<Whole, (Spans, Spans, BTreeSet<Stamp>, bool, bool)> = BTreeMap::new();
         for (whose, held) in &self.scopes {
             for (trail, known) in held.trails.iter().filter(|(trail, _)| !trail.is_backfill) {
                 let whole = Whole {
@@ -425,8 +474,9 @@ impl Judge {
                     trail: trail.name.clone(),
                     home: trail.home.clone(),
                 };
-                let (proven, taken, starts, is_read) = trails.entry(whole).or_default();
+                let (proven, taken, starts, is_read, is_suspended) = trails.entry(whole).or_default();
                 *is_read |= held.is_read;
+                *is_suspended |= self.suspended.contains(whose);
                 proven.extend(&known.proven);
                 taken.extend(&known.taken);
                 starts.extend(&known.starts);
@@ -434,11 +484,11 @@ impl Judge {
         }
         let since = self.first.filter(|_| self.is_partial);
         let mut runs = Vec::new();
-        for (whole, (proven, taken, starts, is_read)) in trails {
+        for (whole, (proven, taken, starts, is_read, is_suspended)) in trails {
             let (Some(first), Some(last)) = (proven.first(), proven.last()) else { continue };
             let mut covered = proven.clone();
             covered.extend(&taken);
-            let due = looked.at().filter(|_| is_read).map_or(last, |at| last.max(at.minus(LATE)));
+            let due = looked.at().filter(|_| is_read && !is_suspended).map_or(last, |at| last.max(at.minus(LATE)));
             let until = within.map_or(due, |within| due.min(within.end.max(first)));
             for gap in covered.gaps(Span { start: first, end: until }) {
                 let is_open = gap.end == until && gap.end > last;
@@ -560,7 +610,20 @@ impl Judge {
     }
 }
 
+/// Why it is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Saying,
+    /// To let go of what is held; what is found waits to be said.
+    Bounds,
+}
+
 impl Window {
+    /// Whether its time begins before something was seen.
+    fn is_before(&self, observed: Stamp) -> bool {
+        observed >= self.span.start
+    }
+
     /// Whether a digest is of another time. The newest before it is kept for later.
     fn sets_aside(&mut self, seq: u64, event: &Event, name: &Name) -> bool {
         let Kind::Digest { trail, end } = &name.kind else { return false };
@@ -595,6 +658,7 @@ impl Stray {
             is_digest: true,
             trail: None,
             when: self.when,
+            is_undated: false,
             verdict: Some(Verdict::Altered),
             reason: Some(self.reason.clone()),
             digest: None,

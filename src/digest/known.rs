@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::file::Hash;
 use super::key::{Keys, Signed};
 use super::name::{self, Kind, Name, Trail};
-use super::scope::{Content, Is, Object, Reading, Scope};
+use super::scope::{Claim, Content, Is, Object, Reading, Scope};
 use super::spans::{Span, Spans};
 use crate::event::Stamp;
 use crate::event::delivery::Verdict;
@@ -71,6 +71,8 @@ pub(super) struct Finding {
     pub(super) trail: Option<Trail>,
     /// Of its delivery; of a digest the end.
     pub(super) when: Stamp,
+    /// Its name says no time that can be: it was delivered at `when`, or before.
+    pub(super) is_undated: bool,
     /// None while it cannot be decided.
     pub(super) verdict: Option<Verdict>,
     pub(super) reason: Option<String>,
@@ -91,6 +93,8 @@ pub(super) struct TrailKnown {
     pub(super) proven: Spans,
     /// Times of digests that are there and are not known to be valid.
     pub(super) taken: Spans,
+    /// Those of them that may still turn out to be valid.
+    pub(super) undecided: Spans,
     pub(super) starts: BTreeSet<Stamp>,
     pub(super) ends: BTreeSet<Stamp>,
     /// The first digest names one before it, which was never seen.
@@ -119,6 +123,8 @@ impl Scope {
         let mut known = Known::default();
         let valid = self.digests_known(looked, since, &mut known);
         self.objects_known(&valid, looked, since, &mut known);
+        let proven: BTreeSet<u64> = valid.iter().map(|one| one.reading.seq).collect();
+        self.bound_unproven(&proven);
         known
     }
 
@@ -198,6 +204,7 @@ impl Scope {
                     is_digest: true,
                     trail: Some(digest.trail.clone()),
                     when: digest.end,
+                    is_undated: false,
                     verdict,
                     reason: reason.clone(),
                     digest: voucher
@@ -212,7 +219,11 @@ impl Scope {
                 {
                     continue;
                 }
-                of.taken.add(Span { start: digest.end.minus(TimeDelta::hours(1)), end: digest.end });
+                let span = Span { start: digest.end.minus(TimeDelta::hours(1)), end: digest.end };
+                of.taken.add(span);
+                if verdict.is_none() {
+                    of.undecided.add(span);
+                }
                 continue;
             };
             let Is::Digest(content) = &reading.is else { continue };
@@ -263,6 +274,7 @@ impl Scope {
                 is_digest: true,
                 trail: Some(trail),
                 when: end,
+                is_undated: false,
                 verdict: (is_due && is_known_of).then_some(Verdict::Missing),
                 reason: Some("The next digest names it, and it was not there.".to_owned()),
                 digest: Some(one.origin.clone()),
@@ -280,7 +292,7 @@ impl Scope {
         }
         for (tail, object) in &self.objects {
             let listed = lists.remove(tail.as_str()).unwrap_or_default();
-            self.object_known(tail, object, &listed, since, known);
+            self.object_known(tail, object, &listed, (looked, since), known);
         }
         for (tail, listed) in lists {
             self.absent(tail, &listed, looked, since, known);
@@ -292,7 +304,7 @@ impl Scope {
         tail: &str,
         object: &Object,
         listed: &[(Hash, &Valid<'_>)],
-        since: Option<Stamp>,
+        (looked, since): (Looked, Option<Stamp>),
         known: &mut Known,
     ) {
         let is_listed = |hash: &Hash| listed.iter().any(|(listed, _)| listed == hash);
@@ -301,10 +313,8 @@ impl Scope {
         let first = listed.iter().map(|(_, one)| *one).min_by_key(|one| one.tail);
         evidence.extend(first.map(|one| one.reading.seq));
         let (verdict, reason) = match (first, &object.damaged, odd) {
-            (None, ..) => match self.is_unlisted(object, since, &known.trails) {
-                Ok(()) => {
-                    (Some(Verdict::Unlisted), Some("The digests of its time are whole, and none lists it.".to_owned()))
-                }
+            (None, ..) => match self.is_unlisted(object, looked, since, &known.trails) {
+                Ok(why) => (Some(Verdict::Unlisted), Some(why.to_owned())),
                 Err(why) => (None, Some(why.to_owned())),
             },
             (Some(_), Some((seq, problem)), _) => {
@@ -325,6 +335,7 @@ impl Scope {
                 is_digest: false,
                 trail: first.map(|one| one.trail.clone()),
                 when: object.delivered,
+                is_undated: object.claim != Claim::Possible,
                 verdict,
                 reason: reason.clone(),
                 digest: first.map(|one| one.origin.clone()),
@@ -333,34 +344,58 @@ impl Scope {
         }
     }
 
-    /// Whether an object that no digest lists would be listed by now; why not.
+    /// Whether an object that no digest lists would be listed by now, and why; or why not.
     fn is_unlisted(
         &self,
         object: &Object,
+        looked: Looked,
         since: Option<Stamp>,
         trails: &BTreeMap<Trail, TrailKnown>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<&'static str, &'static str> {
         let at = object.delivered;
         if !object.is_listed_always {
             return Err("Not all of its kind are listed in digests.");
         }
+        let mut hourly = trails.iter().filter(|(trail, _)| !trail.is_backfill).map(|(_, of)| of);
+        match object.claim {
+            Claim::Possible => {}
+            Claim::Future => return Ok("It was there long before the time in its name."),
+            Claim::Misnamed if hourly.any(|of| of.proven.first().is_some()) => {
+                return Ok("Its name is not one that CloudTrail gives, and no digest lists it.");
+            }
+            Claim::Misnamed => return Err("There is no valid digest beside it."),
+        }
         if since.is_some_and(|since| at < since) {
             return Err("Digests of its time may have been pruned from this trail.");
         }
+        if self.let_go_to.is_some_and(|to| at <= to) {
+            return Err("Digests of its time were let go from memory.");
+        }
         let mut is_covered = false;
-        for of in trails.iter().filter(|(trail, _)| !trail.is_backfill).map(|(_, of)| of) {
+        for of in hourly {
             let (Some(first), Some(last)) = (of.proven.first(), of.proven.last()) else { continue };
             if first > at || last.plus(ENDED) <= at {
                 continue;
             }
-            let around = of.proven.around(at).ok_or("There is no valid digest of its time.")?;
-            let after = of.ends.iter().filter(|end| **end > at && **end <= around.end).count();
-            if after < 2 && around.end < at.plus(NEXT) {
-                return Err("The digests of its time are not all there yet.");
+            let why = match of.proven.around(at) {
+                None => "There is no valid digest of its time.",
+                Some(around) => {
+                    let after = of.ends.iter().filter(|end| **end > at && **end <= around.end).count();
+                    if after >= 2 || around.end >= at.plus(NEXT) {
+                        is_covered = true;
+                        continue;
+                    }
+                    "The digests of its time are not all there yet."
+                }
+            };
+            if !of.is_given_up(at, looked) {
+                return Err(why);
             }
-            is_covered = true;
         }
-        if is_covered { Ok(()) } else { Err("There is no valid digest of its time.") }
+        match is_covered {
+            true => Ok("The digests of its time are whole, and none lists it."),
+            false => Err("There is no valid digest of its time."),
+        }
     }
 
     /// An object that digests list and that was not read.
@@ -384,11 +419,23 @@ impl Scope {
             is_digest: false,
             trail: Some(by.trail.clone()),
             when: delivered,
+            is_undated: false,
             verdict: (is_due && is_known_of).then_some(Verdict::Missing),
             reason: Some("A signed digest lists it, and it was not there.".to_owned()),
             digest: Some(by.origin.clone()),
             evidence: vec![by.reading.seq],
         });
+    }
+}
+
+impl TrailKnown {
+    /// Whether the hours about a time that have no valid digest were said to be missing, or their digests altered:
+    /// a trail that somebody made for its gaps keeps nothing from being unlisted that another would list.
+    fn is_given_up(&self, at: Stamp, looked: Looked) -> bool {
+        let next = at.plus(NEXT);
+        let is_undecided = self.undecided.iter().any(|span| span.start < next && span.end > at);
+        let is_followed = self.proven.last().is_some_and(|last| last > next);
+        !is_undecided && (is_followed || looked.is_past(next, LATE))
     }
 }
 
@@ -403,6 +450,9 @@ impl Reading {
             return State::Altered("The next digest names another content.".to_owned());
         }
         let fingerprint = &content.file.fingerprint;
+        if content.is_let_go && (matches!(self.signed, Some(Signed::By(_))) || named.is_some()) {
+            return State::Pending("It was read before it could be proven, and what it lists was let go.".to_owned());
+        }
         match (self.signed, named) {
             (Some(Signed::By(_)), _) => State::Valid,
             (Some(Signed::Not), _) => State::Altered(format!("Its signature is not by the key {fingerprint}.")),

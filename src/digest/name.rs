@@ -27,6 +27,8 @@ pub(super) enum Kind {
         delivered: Stamp,
         is_listed_always: bool,
     },
+    /// What lies where records do and is not named as CloudTrail names them.
+    Misnamed,
     Digest {
         trail: Trail,
         end: Stamp,
@@ -83,6 +85,34 @@ impl Name {
         let root = root(plain, folder, account, what, region);
         let tail = plain.strip_prefix(root)?.to_owned();
         Some(Self { root: root.to_owned(), tail, account: account.to_owned(), region: region.to_owned(), kind })
+    }
+}
+
+impl Name {
+    /// Of an object with records, whatever it is called; None where neither its name nor its folders say whose it is.
+    pub(super) fn of_object(origin: &str) -> Option<Self> {
+        match Self::parse(origin) {
+            // Of a copy nobody knows how it was made: its name alone counts.
+            Some(name) if name.tail.contains('/') || !origin.starts_with(S3) => Some(name),
+            name => Self::misnamed(origin).or(name),
+        }
+    }
+
+    fn misnamed(origin: &str) -> Option<Self> {
+        let plain = origin.strip_suffix(".gz").unwrap_or(origin);
+        if origin.len() > ORIGIN_BYTES_MAX {
+            return None;
+        }
+        let (above, account, region) = plain.match_indices("/CloudTrail/").find_map(|(at, found)| {
+            let above = plain.get(..at)?;
+            let account = above.rsplit('/').next()?;
+            let (region, _) = plain.get(at + found.len()..)?.split_once('/')?;
+            let is_account = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
+            (is_account && !region.is_empty()).then_some((above, account, region))
+        })?;
+        let root = plain.get(..above.len() + 1)?.to_owned();
+        let tail = plain.strip_prefix(root.as_str())?.to_owned();
+        Some(Self { root, tail, account: account.to_owned(), region: region.to_owned(), kind: Kind::Misnamed })
     }
 }
 
@@ -177,6 +207,27 @@ mod tests {
             ["", "/", "a.json.gz", "12_CloudTrail_eu-west-1_noon_A.json.gz", "x_CloudTrail_r_20261120T1015Z_A.json"]
         {
             assert_eq!(Name::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_as_records_are_is_known_by_its_folders() {
+        let root = "s3://audit/AWSLogs/12/";
+        for tail in [
+            "CloudTrail/eu-west-1/2026/11/20/evil.json",
+            "CloudTrail/eu-west-1/evil.json",
+            "CloudTrail/eu-west-1/12_CloudTrail_eu-west-1_20261120T1015Z_A.json",
+            "CloudTrail/eu-west-1/2026/11/20/12_CloudTrail_us-east-1_20261120T1015Z_A.json",
+            "CloudTrail/eu-west-1/2026/11/20/13_CloudTrail_eu-west-1_20261120T1015Z_A.json",
+        ] {
+            let name = Name::of_object(&format!("{root}{tail}.gz")).expect("somebody's");
+            assert_eq!((name.root.as_str(), name.tail.as_str(), &name.kind), (root, tail, &Kind::Misnamed), "{tail}");
+            assert_eq!((name.account.as_str(), name.region.as_str()), ("12", "eu-west-1"), "{tail}");
+        }
+        let log = format!("s3://audit/{LOG}");
+        assert_eq!(Name::of_object(&log), Name::parse(&log));
+        for other in ["s3://audit/evil.json.gz", "s3://audit/x/CloudTrail/eu-west-1/evil.json", "/CloudTrail/a"] {
+            assert_eq!(Name::of_object(other), None, "{other}");
         }
     }
 

@@ -147,6 +147,12 @@ impl Judge {
                 .notes
                 .push("Nothing of CloudTrail's was delivered in this time, as far as this trail knows.".to_owned());
         }
+        let unplaced = self.unplaced();
+        if unplaced > 0 {
+            report.notes.push(format!(
+                "Of {unplaced} objects neither name nor folder says whose they are: no digest can prove them."
+            ));
+        }
         let refused = self.let_go().refused;
         if refused > 0 {
             report.notes.push(format!("The content of {refused} digests is not in this trail."));
@@ -165,7 +171,7 @@ fn place(whose: Whose, known: Known, report: &mut Report) -> Option<Place> {
     let is_within = |found: &Finding| match found.is_digest {
         // That of an hour ends with it.
         true => from < found.when && found.when <= to,
-        false => from <= found.when && found.when < to,
+        false => from <= found.when && (found.when < to || found.is_undated),
     };
     for found in known.findings.into_iter().filter(is_within) {
         match (found.is_digest, &found.trail) {

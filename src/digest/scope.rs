@@ -18,6 +18,18 @@ use crate::event::delivery::Verdict;
 /// How far behind the newest digest what is decided is still kept, for what comes out of order.
 const KEPT: TimeDelta = TimeDelta::hours(6);
 
+/// The clock here may be that much behind.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
+
+/// What digests list that are not known to be CloudTrail's.
+const UNPROVEN_MAX: usize = 50_000;
+
+/// The same of digests that are known not to be: a key that comes late may show that they are.
+const REFUTED_MAX: usize = 1_000;
+
+/// What is listed, in units of the memory that a digest takes.
+const LISTED_UNIT: usize = 6;
+
 /// Contents and signatures of one object: somebody who writes it again and again fills no memory.
 const READINGS_MAX: usize = 8;
 
@@ -46,12 +58,24 @@ pub(super) struct Track {
 
 #[derive(Debug)]
 pub(super) struct Object {
+    /// By its name; when it was first seen where that says no time, or one that was not yet.
     pub(super) delivered: Stamp,
+    pub(super) claim: Claim,
     pub(super) is_listed_always: bool,
     pub(super) forms: Forms,
     /// Each content that was read, and where the trail says so.
     pub(super) contents: BTreeMap<Hash, u64>,
     pub(super) damaged: Option<(u64, String)>,
+}
+
+/// What an object's name is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    Possible,
+    /// It is not one of CloudTrail's names.
+    Misnamed,
+    /// It was there before the time in its name.
+    Future,
 }
 
 /// Whether it was read as `.gz`, without, or both.
@@ -97,6 +121,8 @@ pub(super) struct Content {
     pub(super) previous: Option<String>,
     /// What it lists that lies in this scope.
     pub(super) listed: Vec<(String, Hash)>,
+    /// What it lists was let go before it was known to be CloudTrail's.
+    pub(super) is_let_go: bool,
 }
 
 impl Scope {
@@ -106,25 +132,36 @@ impl Scope {
 
     /// How many objects and digests it holds.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.objects.len(), self.digests.values().map(|digest| 1 + digest.listed() / 16).sum())
+        (self.objects.len(), self.digests.values().map(Digest::weight).sum())
     }
 
-    fn object(&mut self, name: &Name, is_packed: bool) -> Option<&mut Object> {
-        let Kind::Log { delivered, is_listed_always } = name.kind else { return None };
+    fn object(&mut self, name: &Name, is_packed: bool, observed: Stamp) -> Option<&mut Object> {
+        let claim = Claim::of(&name.kind, observed);
+        let (delivered, is_listed_always) = match (&name.kind, claim) {
+            (Kind::Digest { .. }, _) => return None,
+            (Kind::Misnamed, _) => (observed, true),
+            (Kind::Log { is_listed_always, .. }, Claim::Future) => (observed, *is_listed_always),
+            (Kind::Log { delivered, is_listed_always }, _) => (*delivered, *is_listed_always),
+        };
         self.is_changed = true;
         let object = self.objects.entry(name.tail.clone()).or_insert_with(|| Object {
             delivered,
+            claim,
             is_listed_always,
             forms: Forms::default(),
             contents: BTreeMap::new(),
             damaged: None,
         });
         object.forms.add(is_packed);
+        // In any order of reading it is what it was when it was first seen.
+        if claim != Claim::Possible && (object.claim == Claim::Possible || delivered < object.delivered) {
+            (object.claim, object.delivered) = (claim, delivered);
+        }
         Some(object)
     }
 
-    pub(super) fn take_object(&mut self, seq: u64, name: &Name, is_packed: bool, hash: Hash) {
-        let Some(object) = self.object(name, is_packed) else { return };
+    pub(super) fn take_object(&mut self, (seq, observed): (u64, Stamp), name: &Name, is_packed: bool, hash: Hash) {
+        let Some(object) = self.object(name, is_packed, observed) else { return };
         if object.contents.len() < READINGS_MAX {
             let place = object.contents.entry(hash).or_insert(seq);
             *place = seq.min(*place);
@@ -132,9 +169,11 @@ impl Scope {
     }
 
     /// What could not be read to its end, or had more behind it.
-    pub(super) fn take_damage(&mut self, seq: u64, name: &Name, is_packed: bool, problem: &str) {
+    pub(super) fn take_damage(&mut self, (seq, observed): (u64, Stamp), name: &Name, is_packed: bool, problem: &str) {
         let slot = match &name.kind {
-            Kind::Log { .. } => self.object(name, is_packed).map(|object| &mut object.damaged),
+            Kind::Log { .. } | Kind::Misnamed => {
+                self.object(name, is_packed, observed).map(|object| &mut object.damaged)
+            }
             Kind::Digest { .. } => self.digest(name, is_packed).map(|digest| &mut digest.damaged),
         };
         let Some(slot) = slot else { return };
@@ -142,19 +181,55 @@ impl Scope {
         *slot = Some(slot.take().map_or(damaged.clone(), |known| known.min(damaged)));
     }
 
-    pub(super) fn take_digest(&mut self, read: Read<'_>, name: &Name) {
+    /// What it takes of memory.
+    pub(super) fn take_digest(&mut self, read: Read<'_>, name: &Name) -> usize {
         let Read { seq, observed, origin, signature, content } = read;
         let is = self.content(origin, content, name);
-        let Some(digest) = self.digest(name, origin.ends_with(".gz")) else { return };
+        let Some(digest) = self.digest(name, origin.ends_with(".gz")) else { return 1 };
+        let weight = 1 + is.listed() / LISTED_UNIT;
         let hash = Hash::of(content);
         let known =
             digest.readings.iter_mut().find(|known| known.hash == hash && known.signature.as_deref() == signature);
         if let Some(known) = known {
             known.seq = known.seq.min(seq);
             known.observed = known.observed.min(observed);
+            if matches!(&known.is, Is::Digest(content) if content.is_let_go) {
+                known.is = is;
+            }
         } else if digest.readings.len() < READINGS_MAX {
             let signature = signature.map(str::to_owned);
             digest.readings.push(Reading { seq, observed, hash, signature, is, signed: None });
+        }
+        weight
+    }
+
+    /// Lets go of what digests list that nobody proved, the longest lists first. `proven`: places of valid ones.
+    pub(super) fn bound_unproven(&mut self, proven: &BTreeSet<u64>) {
+        let (mut refuted, mut open) = (Vec::new(), Vec::new());
+        for reading in self.digests.values_mut().flat_map(|digest| &mut digest.readings) {
+            if proven.contains(&reading.seq) {
+                continue;
+            }
+            let Is::Digest(content) = &mut reading.is else { continue };
+            match reading.signed {
+                Some(Signed::Not | Signed::Expired) => refuted.push(content),
+                _ => open.push(content),
+            }
+        }
+        for (mut lists, most) in [(refuted, REFUTED_MAX), (open, UNPROVEN_MAX)] {
+            let mut sum: usize = lists.iter().map(|content| content.listed.len()).sum();
+            if sum <= most {
+                continue;
+            }
+            lists.sort_by_key(|content| std::cmp::Reverse(content.listed.len()));
+            for content in lists {
+                if sum <= most {
+                    break;
+                }
+                sum -= content.listed.len();
+                content.listed = Vec::new();
+                content.is_let_go = true;
+            }
         }
     }
 
@@ -191,7 +266,7 @@ impl Scope {
         let previous = file.previous.as_ref().and_then(|previous| tail(&previous.bucket, &previous.object));
         let logs = std::mem::take(&mut file.logs);
         let listed = logs.iter().filter_map(|log| Some((tail(&log.bucket, &log.object)?, log.hash))).collect();
-        Is::Digest(Box::new(Content { file, previous, listed }))
+        Is::Digest(Box::new(Content { file, previous, listed, is_let_go: false }))
     }
 
     /// Looks again at what could not be checked for want of a key.
@@ -291,13 +366,13 @@ impl Scope {
 
     /// Lets go of the older half of all digests; objects up to there are no longer missed.
     pub(super) fn halve_digests(&mut self) -> Vec<String> {
-        let mut times: Vec<_> = self.digests.values().map(|digest| digest.end).collect();
+        let mut times: Vec<_> = self.digests.values().map(Digest::age).collect();
         times.sort_unstable();
         let Some(to) = times.get(times.len() / 2).copied() else { return Vec::new() };
         self.let_go_to = self.let_go_to.max(Some(to));
         let mut origins = Vec::new();
         for (tail, digest) in std::mem::take(&mut self.digests) {
-            if digest.end > to {
+            if digest.age() > to {
                 self.digests.insert(tail, digest);
                 continue;
             }
@@ -325,6 +400,16 @@ pub(super) struct Read<'a> {
     pub(super) content: &'a [u8],
 }
 
+impl Claim {
+    pub(super) fn of(kind: &Kind, observed: Stamp) -> Self {
+        match kind {
+            Kind::Misnamed => Self::Misnamed,
+            Kind::Log { delivered, .. } if *delivered > observed.plus(AHEAD) => Self::Future,
+            Kind::Log { .. } | Kind::Digest { .. } => Self::Possible,
+        }
+    }
+}
+
 impl Forms {
     fn add(&mut self, is_packed: bool) {
         self.packed |= is_packed;
@@ -339,11 +424,21 @@ impl Forms {
 }
 
 impl Digest {
+    fn weight(&self) -> usize {
+        1 + self.readings.iter().map(|reading| reading.is.listed()).sum::<usize>() / LISTED_UNIT
+    }
+
+    /// When it ends by its name, but not later than it was there: nobody can have what came before let go by a name.
+    fn age(&self) -> Stamp {
+        self.readings.iter().map(|reading| reading.observed).min().map_or(self.end, |observed| self.end.min(observed))
+    }
+}
+
+impl Is {
     fn listed(&self) -> usize {
-        let listed = self.readings.iter().map(|reading| match &reading.is {
-            Is::Digest(content) => content.listed.len(),
-            Is::Moved(_) | Is::Not(_) => 0,
-        });
-        listed.sum()
+        match self {
+            Self::Digest(content) => content.listed.len(),
+            Self::Moved(_) | Self::Not(_) => 0,
+        }
     }
 }

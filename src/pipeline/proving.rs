@@ -1,7 +1,8 @@
 //! What CloudTrail's digests prove, concluded while collecting: the shell around [`crate::digest::Judge`].
 //!
 //! That something is missing shows by the time alone, and only to somebody who has looked: as long as a source of
-//! CloudTrail's has not read all that is there, or fails, nothing is concluded from what did not come.
+//! CloudTrail's has not read all that is there, or fails, nothing is concluded from what did not come; where a single
+//! object cannot be read, only in its account and region.
 
 use std::sync::Arc;
 
@@ -42,8 +43,10 @@ impl Proving {
 
     fn looked(&mut self, now: Stamp) -> Looked {
         let states = self.progress.sources();
-        let is_read = |name: &String| states.get(name).is_some_and(|state| state.drained && state.failing.is_empty());
-        if self.sources.is_empty() || !self.sources.iter().all(is_read) {
+        let is_drained = |name: &String| states.get(name).is_some_and(|state| state.drained);
+        let failing = self.sources.iter().filter_map(|name| states.get(name)).flat_map(|state| state.failing.keys());
+        let are_objects = self.judge.suspend(failing.map(String::as_str));
+        if self.sources.is_empty() || !are_objects || !self.sources.iter().all(is_drained) {
             self.since = None;
             return Looked::Behind;
         }

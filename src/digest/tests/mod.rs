@@ -2,6 +2,7 @@
 
 mod cases;
 pub(crate) mod chain;
+mod hostile;
 mod scene;
 
 use chain::{Chain, FINGERPRINT, REGION, public_key, public_key_info};
