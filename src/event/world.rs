@@ -1,9 +1,11 @@
 //! Whether networks are the whole world.
 //!
 //! One network is by its prefix alone, whatever bits its host part has: AWS takes `192.0.2.1/0` for everything.
-//! Several are if together they leave out next to nothing: `0.0.0.0/1` and `128.0.0.0/1` are the oldest way past
-//! whoever looks for `0.0.0.0/0`, and a list with a hole for one small network is the next one. Addresses that
-//! nobody on the internet has do not count, so `2000::/3` is all of IPv6.
+//! Several are if together they hold more than half of the internet: `0.0.0.0/1` and `128.0.0.0/1` are the oldest
+//! way past whoever looks for `0.0.0.0/0`, and a list with a hole in it is the next one, however big the hole.
+//! Addresses that nobody on the internet has do not count, so `2000::/3` is all of IPv6.
+//!
+//! Invariant: more networks never make less of a world.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +21,7 @@ pub struct World {
     pub v6: u8,
 }
 
-/// What is left out is next to nothing if it is less than this part of the internet: one network of `/8`.
+/// One network that no prefix makes the world still is if it leaves out less than this part of the internet.
 const LEFT_OUT: u128 = 256;
 
 /// A change has at most some hundred networks; sorting these is cheap, and more are a forgery.
@@ -33,13 +35,18 @@ const PORTS_MAX: usize = 64;
 
 /// Whether all that is open together lets everybody in, at any one port.
 pub fn is_world<'a>(open: impl IntoIterator<Item = &'a Exposure>, world: World) -> bool {
+    is_world_of(open.into_iter().map(|open| (open, open.cidr.as_deref().and_then(Network::parse))), world)
+}
+
+/// The same of what has its networks read already.
+pub fn is_world_of<'a>(open: impl IntoIterator<Item = (&'a Exposure, Option<Network>)>, world: World) -> bool {
     let mut by_ports: BTreeMap<Ports<'_>, Vec<Network>> = BTreeMap::new();
-    for exposure in open {
-        match exposure.cidr.as_deref().map(Network::parse) {
-            None if exposure.principal.as_deref() == Some(EVERYBODY) => return true,
-            Some(Some(network)) if world.is(&network) => return true,
-            Some(Some(network)) => by_ports.entry(Ports::of(exposure)).or_default().push(network),
-            None | Some(None) => {}
+    for (exposure, network) in open {
+        match network {
+            None if exposure.cidr.is_none() && exposure.principal.as_deref() == Some(EVERYBODY) => return true,
+            Some(network) if world.is(&network) => return true,
+            Some(network) => by_ports.entry(Ports::of(exposure)).or_default().push(network),
+            None => {}
         }
     }
     if by_ports.len() > PORTS_MAX {
@@ -155,11 +162,17 @@ fn covers(networks: &[&Network], public: &[(u128, u128)]) -> bool {
     if networks.is_empty() {
         return false;
     }
-    let mut ranges: Vec<_> = networks.iter().map(|network| network.range()).collect();
+    let is_public = |(from, to): &(u128, u128)| public.iter().any(|(first, last)| from <= last && first <= to);
+    let mut ranges: Vec<_> = networks.iter().map(|network| network.range()).filter(is_public).collect();
     ranges.sort_unstable();
+    ranges.dedup();
     let all: u128 = public.iter().map(|(first, last)| last - first + 1).sum();
     let covered: u128 = public.iter().map(|part| within(&ranges, *part)).sum();
-    (all - covered) < all / LEFT_OUT
+    match ranges.len() {
+        // What one network alone is, its prefix tells, and 0.0.0.0/1 is more than half of what is public.
+        0 | 1 => (all - covered) < all / LEFT_OUT,
+        _ => covered > all / 2,
+    }
 }
 
 /// How much of a part the sorted ranges cover.
@@ -199,6 +212,10 @@ mod tests {
             &["2000::/4", "3000::/4"],
             // Only addresses that nobody has are left out.
             &["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"],
+            // More than half.
+            &["0.0.0.0/2", "128.0.0.0/1"],
+            &["0.0.0.0/1", "192.0.2.0/24"],
+            &["2000::/4", "3000::/16"],
         ] {
             assert!(is_world(world, World::default()), "{world:?}");
         }
@@ -210,6 +227,17 @@ mod tests {
         let all_but_one: Vec<String> = (1..=32).map(|prefix| format!("{}/{prefix}", flipped(prefix))).collect();
         let all_but_one: Vec<&str> = all_but_one.iter().map(String::as_str).collect();
         assert!(is_world(&all_but_one, World::default()));
+    }
+
+    #[test]
+    fn nor_does_a_hole_of_a_whole_eight() {
+        let all_but_8: Vec<String> = (1..=8).map(|prefix| format!("{}/{prefix}", flipped(prefix))).collect();
+        let all_but_8: Vec<&str> = all_but_8.iter().map(String::as_str).collect();
+        assert!(is_world(&all_but_8, World::default()));
+        // Nor is it less of one with more in it.
+        for size in 2..=8 {
+            assert!(is_world(all_but_8.get(..size).expect("some"), World::default()), "{size}");
+        }
     }
 
     /// The half that 8.8.8.8 is not in.
@@ -225,7 +253,10 @@ mod tests {
             &["128.0.0.0/1"],
             &["0.0.0.0/1", "0.0.0.0/1"],
             &["0.0.0.0/1", "8000::/1"],
-            &["0.0.0.0/2", "128.0.0.0/1"],
+            // Nearly half, of public addresses; private ones do not help.
+            &["128.0.0.0/1", "10.0.0.0/8", "8.0.0.0/8"],
+            &["0.0.0.0/1", "10.0.0.0/8", "192.168.0.0/16", "224.0.0.0/4"],
+            &["2000::/5", "2800::/5"],
             &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
             &["192.0.2.0/24"],
             &["4000::/2"],

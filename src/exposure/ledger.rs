@@ -2,13 +2,16 @@
 //!
 //! Of each part of an opening the earliest closing that means it is kept; which that is does not depend on the
 //! order in which they arrive.
+//!
+//! Everything in a log may be forged, so no change costs more than a bounded part of what is kept here, and what is
+//! kept has a bound of its own ([`PARTS_MAX`], [`CLOSINGS_MAX`]); below these bounds they change nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::matching::Part;
 use super::said::{self, Closed, Completed, Saying};
-use crate::event::world::{EVERYBODY, Network, World, is_world};
+use crate::event::world::{World, is_world_of};
 use crate::event::{Event, EventId, Exposure, Stamp, Who};
 
 /// When something happened, and what tells apart what happened in one second.
@@ -46,6 +49,8 @@ pub(super) struct Ledger {
     ended: BTreeSet<(At, At)>,
     /// Openings about which there may be news.
     touched: BTreeSet<At>,
+    /// What all openings let in.
+    parts: usize,
 }
 
 #[derive(Debug)]
@@ -56,7 +61,16 @@ struct Opening {
 }
 
 /// What is open together is looked at up to this many networks.
-const TOGETHER_MAX: usize = 512;
+const TOGETHER_MAX: usize = 256;
+
+/// Openings of one thing that are looked at again for one settling, whether they completed the world.
+const COMPLETED_MAX: usize = 64;
+
+/// Networks and principals that are kept of one thing. EC2 lets a group have at most 1,000 rules.
+const PARTS_MAX: usize = 1_000;
+
+/// Closings of one thing that are kept for openings that arrive late.
+const CLOSINGS_MAX: usize = 1_000;
 
 impl At {
     const FIRST: Self = Self { micros: i64::MIN, id: EventId::from_bytes([0; 16]) };
@@ -116,8 +130,20 @@ impl Ledger {
             Some(end) => drop(self.ended.insert((end.at, call.at))),
             None => drop(self.standing.insert(call.at)),
         }
+        self.parts += opening.closed.len();
         self.openings.insert(call.at, opening);
         self.touched.insert(call.at);
+    }
+
+    /// What has to go if it is more than is kept of one thing: what was closed first, else what is oldest.
+    pub(super) fn opening_too_many(&self) -> Option<At> {
+        let is_too_many = self.parts > PARTS_MAX && self.openings.len() > 1;
+        let oldest = || self.ended.first().map(|(_, at)| *at).or_else(|| self.standing.first().copied());
+        is_too_many.then(oldest).flatten()
+    }
+
+    pub(super) fn closing_too_many(&self) -> Option<At> {
+        self.closings.keys().next().copied().filter(|_| self.closings.len() > CLOSINGS_MAX)
     }
 
     pub(super) fn keep_closing(&mut self, call: &Arc<Call>) {
@@ -150,8 +176,9 @@ impl Ledger {
     }
 
     pub(super) fn forget_opening(&mut self, at: At) {
-        if let Some(end) = self.openings.remove(&at).and_then(|opening| opening.end().map(|end| end.at)) {
-            self.ended.remove(&(end, at));
+        if let Some(opening) = self.openings.remove(&at) {
+            self.parts = self.parts.saturating_sub(opening.closed.len());
+            opening.end().map(|end| self.ended.remove(&(end.at, at)));
         }
         self.standing.remove(&at);
         self.touched.remove(&at);
@@ -169,17 +196,33 @@ impl Ledger {
         self.openings.get(&at).is_none_or(|opening| opening.end().is_some())
     }
 
-    /// What is to be said as of now of openings that were touched since this was last asked.
-    pub(super) fn conclusions(&mut self) -> Vec<Saying> {
+    /// What is to be said as of now of openings that were touched since this was last asked, and how many were too
+    /// many to look at.
+    pub(super) fn conclusions(&mut self) -> (Vec<Saying>, u64) {
         let mut found: Vec<Saying> = Vec::new();
-        for at in std::mem::take(&mut self.touched) {
-            let Some(opening) = self.openings.get(&at) else { continue };
-            let call = &opening.call;
-            let closed = opening.end().map(|end| Closed::new(call, opening.exposures().cloned().collect(), end));
-            found.push(Saying::closed(at.id, call, closed));
+        let touched = std::mem::take(&mut self.touched);
+        for at in &touched {
+            self.openings.get(at).into_iter().for_each(|opening| opening.conclude(&mut found));
         }
-        for opening in self.openings.values().filter(|opening| opening.is_wide() && !opening.call.is_world) {
+        // What was touched may have been the rest of the world for what came after it.
+        let Some(first) = touched.first() else { return (found, 0) };
+        let after = || self.openings.range(first..).filter(|(_, opening)| opening.may_complete());
+        let (own, others): (Vec<_>, Vec<_>) = after().partition(|(at, _)| touched.contains(at));
+        let count = own.len() + others.len();
+        for (_, opening) in own.into_iter().chain(others).take(COMPLETED_MAX) {
             self.complete(opening, &mut found);
+        }
+        (found, count.saturating_sub(COMPLETED_MAX) as u64)
+    }
+
+    /// What is to be said of one opening.
+    pub(super) fn conclusions_about(&self, at: At) -> Vec<Saying> {
+        let mut found = Vec::new();
+        if let Some(opening) = self.openings.get(&at) {
+            opening.conclude(&mut found);
+            if opening.may_complete() {
+                self.complete(opening, &mut found);
+            }
         }
         found
     }
@@ -202,12 +245,13 @@ impl Ledger {
         found.push(Saying::closed(said::id_of_completed(call.at.id), call, closed));
     }
 
-    /// Parts of earlier openings that were still open when this one came.
+    /// Wide parts of earlier openings that were still open when this one came.
     fn open_before(&self, call: &Call) -> Vec<(&Opening, usize)> {
         let mut open = Vec::new();
         for opening in self.openings.range(..call.at).rev().map(|(_, opening)| opening) {
-            for (at, closed) in opening.closed.iter().enumerate() {
-                if closed.as_ref().is_none_or(|closed| closed.at.micros > call.at.micros) {
+            for (at, (part, closed)) in opening.call.opens.iter().zip(&opening.closed).enumerate() {
+                let is_open = closed.as_ref().is_none_or(|closed| closed.at.micros > call.at.micros);
+                if is_open && part.is_wide() {
                     open.push((opening, at));
                 }
                 if open.len() >= TOGETHER_MAX {
@@ -220,27 +264,30 @@ impl Ledger {
 }
 
 fn completes(opening: &Opening, before: &[(&Opening, usize)]) -> bool {
-    let own = || opening.exposures();
-    let earlier = || before.iter().filter_map(|(other, at)| other.call.opens.get(*at)).map(|part| &part.exposure);
-    !before.is_empty()
-        && is_world(own().chain(earlier()), World::default())
-        && !is_world(own(), World::default())
-        && !is_world(earlier(), World::default())
+    let own = || opening.wide().map(|(_, part)| part);
+    let earlier = || before.iter().filter_map(|(other, at)| other.call.opens.get(*at));
+    !before.is_empty() && is_everybody(own().chain(earlier())) && !is_everybody(own()) && !is_everybody(earlier())
+}
+
+fn is_everybody<'a>(parts: impl Iterator<Item = &'a Part>) -> bool {
+    is_world_of(parts.map(|part| (&part.exposure, part.network)), World::default())
 }
 
 /// When the first part went without which it is not everybody any more.
 fn last_of(opening: &Opening, before: &[(&Opening, usize)]) -> Option<Arc<Call>> {
-    let own = opening.closed.iter().enumerate().map(|(at, closed)| (opening, at, closed));
-    let earlier = before.iter().map(|(other, at)| (*other, *at, other.closed.get(*at).unwrap_or(&None)));
-    let all: Vec<_> = own.chain(earlier).collect();
-    let mut ends: Vec<&Arc<Call>> = all.iter().filter_map(|(.., closed)| closed.as_ref()).collect();
+    let own = opening.wide().map(|(at, part)| (part, opening.closed.get(at)));
+    let earlier = before.iter().filter_map(|(other, at)| Some((other.call.opens.get(*at)?, other.closed.get(*at))));
+    let all: Vec<_> = own.chain(earlier).map(|(part, closed)| (part, closed.and_then(Option::as_ref))).collect();
+    let mut ends: Vec<&Arc<Call>> = all.iter().filter_map(|(_, closed)| *closed).collect();
     ends.sort_by_key(|end| end.at);
     ends.dedup_by_key(|end| end.at);
     let still = |end: &Arc<Call>| {
-        let open = all.iter().filter(|(.., closed)| closed.as_ref().is_none_or(|closed| closed.at > end.at));
-        is_world(open.filter_map(|(of, at, _)| of.call.opens.get(*at)).map(|part| &part.exposure), World::default())
+        let open = all.iter().filter(|(_, closed)| closed.is_none_or(|closed| closed.at > end.at));
+        is_everybody(open.map(|(part, _)| *part))
     };
-    ends.into_iter().find(|end| !still(end)).map(Arc::clone)
+    // Less and less is open, so halving finds it.
+    let first = ends.partition_point(|end| still(end));
+    ends.get(first).map(|end| Arc::clone(end))
 }
 
 impl Opening {
@@ -248,17 +295,18 @@ impl Opening {
         self.call.opens.iter().map(|part| &part.exposure)
     }
 
-    /// A part of the world: only with such ones is it ever whole.
-    fn is_wide(&self) -> bool {
-        self.call.opens.iter().any(|part| {
-            let by_anybody = part.exposure.principal.as_deref().is_none_or(|principal| principal == EVERYBODY);
-            by_anybody
-                && match part.network {
-                    Some(Network::V4(net)) => net.prefix_len() <= WIDE,
-                    Some(Network::V6(net)) => net.prefix_len() <= WIDE,
-                    None => false,
-                }
-        })
+    /// The wide ones of its parts.
+    fn wide(&self) -> impl Iterator<Item = (usize, &Part)> {
+        self.call.opens.iter().enumerate().filter(|(_, part)| part.is_wide()).take(TOGETHER_MAX)
+    }
+
+    fn may_complete(&self) -> bool {
+        !self.call.is_world && self.wide().next().is_some()
+    }
+
+    fn conclude(&self, found: &mut Vec<Saying>) {
+        let closed = self.end().map(|end| Closed::new(&self.call, self.exposures().cloned().collect(), end));
+        found.push(Saying::closed(self.call.at.id, &self.call, closed));
     }
 
     fn close(&mut self, closing: &Arc<Call>) -> bool {
@@ -280,9 +328,6 @@ impl Opening {
         ends?.into_iter().max_by_key(|end| end.at)
     }
 }
-
-/// [`TOGETHER_MAX`] networks that are all narrower are not the world.
-const WIDE: u8 = 12;
 
 impl Call {
     /// `alice@203.0.113.7`

@@ -1,7 +1,7 @@
 //! Whether what closes is what was opened.
 
 use crate::event::Exposure;
-use crate::event::world::{ALL, Network};
+use crate::event::world::{ALL, EVERYBODY, Network};
 
 /// One network or principal that was let in.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,17 @@ pub(super) struct Part {
 impl Part {
     pub(super) fn of(exposure: &Exposure) -> Self {
         Self { network: exposure.cidr.as_deref().and_then(Network::parse), exposure: exposure.clone() }
+    }
+
+    /// A part of the world: only with such ones is it ever whole.
+    pub(super) fn is_wide(&self) -> bool {
+        let by_anybody = self.exposure.principal.as_deref().is_none_or(|principal| principal == EVERYBODY);
+        by_anybody
+            && match self.network {
+                Some(Network::V4(net)) => net.prefix_len() <= WIDE,
+                Some(Network::V6(net)) => net.prefix_len() <= WIDE,
+                None => self.exposure.cidr.is_none() && self.exposure.principal.is_some(),
+            }
     }
 
     /// Whether a closing means this; what it leaves out is any.
@@ -67,6 +78,9 @@ impl Part {
             && inner.principal.as_deref().map(account) == outer.principal.as_deref().map(account)
     }
 }
+
+/// As many networks as are looked at together are not half of the world if all are narrower.
+const WIDE: u8 = 12;
 
 /// Ids that EC2 gives once; numbers and names come again.
 fn is_unique(rule: &str) -> bool {

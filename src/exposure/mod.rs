@@ -15,7 +15,7 @@ mod matching;
 mod said;
 mod scope;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::event::{Event, Family};
@@ -50,6 +50,8 @@ pub struct Exposures {
     /// Ledgers whose conclusions may be others now.
     touched: BTreeSet<Scope>,
     said: HashMap<Key, Said>,
+    /// What is to be said of openings that were let go before it was, and what had been said of them by then.
+    parting: BTreeMap<Key, (Saying, Option<Said>)>,
     forgotten: u64,
 }
 
@@ -70,11 +72,22 @@ impl Exposures {
         match event.source.kind {
             Family::Whodid => {
                 if let Some(saying) = Saying::of(event) {
+                    self.hear(&saying, seq);
                     self.said.insert(saying.key, Said { digest: saying.digest, seq: Some(seq) });
                 }
             }
             Family::Cloudtrail => self.take_change(seq, event),
             _ => {}
+        }
+    }
+
+    /// Of an opening that is gone the trail itself may have said what is to be said of it.
+    fn hear(&mut self, saying: &Saying, seq: u64) {
+        match self.parting.get_mut(&saying.key) {
+            // It is what was known of then.
+            Some((_, Some(before))) if before.digest == saying.digest => before.seq = Some(seq),
+            Some(_) => drop(self.parting.remove(&saying.key)),
+            None => {}
         }
     }
 
@@ -96,9 +109,16 @@ impl Exposures {
             let above: Vec<_> = above.into_iter().flatten().cloned().collect();
             let ledger = self.ledgers.entry(scope.clone()).or_default();
             ledger.open(&call, &above);
-            self.touched.insert(scope);
+            self.touched.insert(scope.clone());
+        }
+        while let Some(at) = self.ledgers.get(&scope).and_then(Ledger::opening_too_many) {
+            self.let_opening_go(at);
+        }
+        while let Some(at) = self.ledgers.get(&scope).and_then(Ledger::closing_too_many) {
+            self.let_closing_go(at);
         }
         self.let_go();
+        self.drop_said();
     }
 
     /// A closing reaches the thing itself, and what is within it.
@@ -134,24 +154,33 @@ impl Exposures {
 
     fn say(&mut self, is_granted: bool) -> Vec<Event> {
         let mut events = Vec::new();
+        for (saying, before) in std::mem::take(&mut self.parting).into_values() {
+            self.say_one(&saying, before, is_granted, &mut events);
+        }
         for scope in std::mem::take(&mut self.touched) {
             let Some(ledger) = self.ledgers.get_mut(&scope) else { continue };
-            for saying in ledger.conclusions() {
+            let (sayings, missed) = ledger.conclusions();
+            self.forgotten += missed;
+            for saying in sayings {
                 let before = self.said.get(&saying.key).copied();
-                let is_news = before.map_or(saying.is_conclusion(), |before| before.digest != saying.digest);
-                if !is_news {
-                    continue;
-                }
-                let seq = before.and_then(|before| before.seq);
-                self.said.insert(saying.key, Said { digest: saying.digest, seq });
-                match before {
-                    None => events.push(saying.to_event()),
-                    Some(_) if is_granted => {}
-                    Some(before) => events.push(saying.to_correction(before.seq)),
-                }
+                self.say_one(&saying, before, is_granted, &mut events);
             }
         }
+        self.drop_said();
         events
+    }
+
+    fn say_one(&mut self, saying: &Saying, before: Option<Said>, is_granted: bool, events: &mut Vec<Event>) {
+        if !is_news(saying, before) {
+            return;
+        }
+        let seq = before.and_then(|before| before.seq);
+        self.said.insert(saying.key, Said { digest: saying.digest, seq });
+        match before {
+            None => events.push(saying.to_event()),
+            Some(_) if is_granted => {}
+            Some(before) => events.push(saying.to_correction(before.seq)),
+        }
     }
 
     /// Changes that had to be forgotten: closings that nothing was kept for, and openings nobody closed.
@@ -161,28 +190,57 @@ impl Exposures {
 
     fn let_go(&mut self) {
         while self.held.1 > self.bounds.closings {
-            let Some((at, (scope, size))) = self.closings.pop_first() else { break };
-            self.held.1 -= size;
-            self.forgotten += 1;
-            self.forget(&scope, |ledger| ledger.forget_closing(at));
+            let Some(at) = self.closings.keys().next().copied() else { break };
+            self.let_closing_go(at);
         }
         while self.held.0 > self.bounds.openings {
-            // What is closed and said is not missed.
+            // What is closed is not missed once that is said.
+            let is_over = |at: &At, scope: &Scope| self.ledgers.get(scope).is_some_and(|ledger| ledger.is_closed(*at));
             let old = self.openings.iter().take(LOOKED_AT);
-            let closed = old.clone().find(|(at, (scope, _))| self.is_over(scope, **at)).map(|(at, _)| *at);
-            self.forgotten += u64::from(closed.is_none());
+            let closed = old.clone().find(|(at, (scope, _))| is_over(at, scope)).map(|(at, _)| *at);
             let Some(at) = closed.or_else(|| self.openings.keys().next().copied()) else { break };
-            let Some((scope, size)) = self.openings.remove(&at) else { break };
-            self.held.0 -= size;
-            self.forget(&scope, |ledger| ledger.forget_opening(at));
-            self.said.remove(&Key::closed(at.id));
-            self.said.remove(&Key::completed(at.id));
-            self.said.remove(&Key::closed(said::id_of_completed(at.id)));
+            self.let_opening_go(at);
         }
     }
 
-    fn is_over(&self, scope: &Scope, at: At) -> bool {
-        !self.touched.contains(scope) && self.ledgers.get(scope).is_some_and(|ledger| ledger.is_closed(at))
+    fn let_closing_go(&mut self, at: At) {
+        let Some((scope, size)) = self.closings.remove(&at) else { return };
+        self.held.1 -= size;
+        self.forgotten += 1;
+        self.forget(&scope, |ledger| ledger.forget_closing(at));
+    }
+
+    /// What is not said of it yet is kept for the next settling: while a trail is read from its start, that is
+    /// after all of it, and the trail may say it still.
+    fn let_opening_go(&mut self, at: At) {
+        let Some((scope, size)) = self.openings.remove(&at) else { return };
+        self.held.0 -= size;
+        if let Some(ledger) = self.ledgers.get(&scope) {
+            self.forgotten += u64::from(!ledger.is_closed(at));
+            let sayings = if self.touched.contains(&scope) { ledger.conclusions_about(at) } else { Vec::new() };
+            for saying in sayings {
+                let before = self.said.get(&saying.key).copied();
+                if is_news(&saying, before) {
+                    self.parting.insert(saying.key, (saying, before));
+                }
+            }
+        }
+        if self.parting.len() > PARTING_MAX {
+            self.forgotten += u64::from(self.parting.pop_first().is_some());
+        }
+        self.forget(&scope, |ledger| ledger.forget_opening(at));
+        for key in Key::all_about(at.id) {
+            self.said.remove(&key);
+        }
+    }
+
+    /// What was said of openings that are not kept, now and then: it is as many as are kept, or twice as many.
+    fn drop_said(&mut self) {
+        if self.said.len() <= SAID_MAX.max(self.openings.len() * 6) {
+            return;
+        }
+        let kept: HashSet<Key> = self.openings.keys().flat_map(|at| Key::all_about(at.id)).collect();
+        self.said.retain(|key, _| kept.contains(key));
     }
 
     fn forget(&mut self, scope: &Scope, forget: impl FnOnce(&mut Ledger)) {
@@ -194,6 +252,16 @@ impl Exposures {
         }
     }
 }
+
+fn is_news(saying: &Saying, before: Option<Said>) -> bool {
+    before.map_or(saying.is_conclusion(), |before| before.digest != saying.digest)
+}
+
+/// What is to be said of openings that are gone already; a trail says it soon after.
+const PARTING_MAX: usize = 10_000;
+
+/// Conclusions that are remembered at least, with or without their opening.
+const SAID_MAX: usize = 1_024;
 
 /// The oldest openings, among which a closed one is looked for.
 const LOOKED_AT: usize = 64;

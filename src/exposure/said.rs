@@ -94,6 +94,11 @@ impl Key {
     pub(super) fn completed(about: EventId) -> Self {
         Self { about, action: action::EXPOSURE_WORLD }
     }
+
+    /// All that is ever said because of one opening.
+    pub(super) fn all_about(opening: EventId) -> [Self; 3] {
+        [Self::closed(opening), Self::completed(opening), Self::closed(id_of_completed(opening))]
+    }
 }
 
 impl Closed {

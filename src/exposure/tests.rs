@@ -276,6 +276,64 @@ fn what_is_kept_has_a_bound() {
     assert!(exposures.openings.len() <= 10 && exposures.forgotten() > 150);
 }
 
+#[test]
+fn of_one_thing_a_bounded_number_is_kept_and_looked_at() {
+    let mut exposures = Exposures::default();
+    for number in 0..3_000_usize {
+        let (minute, second) = (number / 60, number % 60);
+        let network = format!("{}.{}.0.0/12", number % 200 + 11, number / 200 * 16);
+        let line = format!("10:{minute:02}:{second:02} a sg-1 + tcp/22 {network}");
+        exposures.take(number as u64, &change(number, &line));
+        exposures.take(number as u64, &change(number, &format!("09:{minute:02}:{second:02} a sg-1 - tcp/23 ::/0")));
+        exposures.settle();
+    }
+    assert_eq!((exposures.openings.len(), exposures.closings.len()), (1_000, 1_000));
+    assert_eq!(exposures.forgotten(), 2 * 2_000);
+    // What is closed goes first, and is not missed.
+    exposures.take(5_000, &change(5_000, "11:49:59 a sg-1 - tcp/22 210.224.0.0/12"));
+    let before = exposures.forgotten();
+    exposures.take(5_001, &change(5_001, "11:59:01 a sg-1 + tcp/22 198.51.100.0/24"));
+    assert_eq!((exposures.openings.len(), exposures.forgotten()), (1_000, before));
+    assert_eq!(exposures.settle().iter().filter(|event| event.what.action == action::EXPOSURE_CLOSED).count(), 1);
+}
+
+/// While a trail is read from its start nothing is settled: what was closed goes first even so, and is said once.
+#[test]
+fn a_restart_lets_go_of_what_was_closed_first() {
+    let bounds = Bounds { openings: 10, closings: 100 };
+    let standing = change(0, "09:00:00 a sg-standing + tcp/22 0.0.0.0/0");
+    let mut trail = vec![standing.clone()];
+    for number in 1..30_usize {
+        trail.push(change(number, &format!("10:{number:02}:00 a sg-{number} + tcp/22 0.0.0.0/0")));
+        trail.push(change(number, &format!("11:{number:02}:00 a sg-{number} -")));
+    }
+    let mut first = Exposures::new(bounds);
+    (0..).zip(&trail).for_each(|(seq, event)| first.take(seq, event));
+    let said = first.settle();
+    assert_eq!(said.len(), 29, "each once, with or without its opening");
+    assert!(first.parting.is_empty() && first.openings.contains_key(&At::of(standing.when, standing.id)));
+    trail.extend(said);
+    trail.push(change(99, "12:00:00 b sg-standing -"));
+    let mut again = Exposures::new(bounds);
+    (0..).zip(&trail).for_each(|(seq, event)| again.take(seq, event));
+    let said = again.settle();
+    assert_eq!(newest(&said, &trail), ["2026-11-20T09:00:00Z sg-standing closed after 10800 by b"]);
+    assert_eq!(again.forgotten(), 0);
+}
+
+#[test]
+fn what_was_said_of_openings_that_are_gone_is_dropped() {
+    let mut exposures = Exposures::new(Bounds { openings: 10, closings: 10 });
+    for number in 0..3_000_usize {
+        let (minute, second) = (number / 60, number % 60);
+        exposures.take(0, &change(number, &format!("10:{minute:02}:{second:02} a sg-{number} + tcp/22 0.0.0.0/0")));
+        exposures.take(0, &change(number, &format!("11:{minute:02}:{second:02} a sg-{number} -")));
+        let said = exposures.settle();
+        said.iter().for_each(|event| exposures.take(1, event));
+    }
+    assert!(exposures.said.len() <= 1_024 + 10, "{}", exposures.said.len());
+}
+
 const LINES: &[&str] = &[
     "10:00:00 alice sg-1 + tcp/22 0.0.0.0/1",
     "10:00:00 bob sg-1 + tcp/22 128.0.0.0/1 sgr-1",

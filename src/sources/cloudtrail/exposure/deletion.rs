@@ -14,6 +14,7 @@ pub(super) fn read(call: &Call<'_, '_>, change: &mut Change) {
 const DELETIONS: &[(&str, &str)] = &[
     ("ec2", "DeleteSecurityGroup"),
     ("ec2", "DeleteNetworkAcl"),
+    ("ec2", "DeleteManagedPrefixList"),
     ("ec2", "DeleteSnapshot"),
     ("ec2", "DeregisterImage"),
     ("rds", "DeleteDBSecurityGroup"),

@@ -14,6 +14,7 @@ mod lambda;
 mod network_acl;
 mod policies;
 mod policy;
+mod prefix_list;
 mod public;
 mod s3;
 mod security_group;
@@ -51,6 +52,7 @@ pub(super) fn change(record: &Tree<'_>, prefix: World) -> Change {
         "ec2" => {
             security_group::read(&call, &mut change);
             network_acl::read(&call, &mut change);
+            prefix_list::read(&call, &mut change);
             sharing::read(&call, &mut change);
         }
         "rds" | "redshift" => {

@@ -15,6 +15,9 @@
 //! `revokedSecurityGroupRuleSet` in the same form. C does not say whether the rule it changes is one for the way
 //! out: it is taken for one that lets in, because missing an opening is worse. C replaces what the rule was.
 //! `UpdateSecurityGroupRuleDescriptions…` changes texts and opens nothing.
+//!
+//! A rule may let in a prefix list, whose networks stand elsewhere: `pl-…` is the principal then, so that it is
+//! never taken for a network. The list's own entries are read where they are changed (`prefix_list.rs`).
 
 use super::super::tree::Tree;
 use super::{Call, Change};
@@ -53,8 +56,13 @@ fn requested(request: &Tree<'_>, found: &mut dyn FnMut(Exposure)) {
     }
 }
 
-/// By what the rules were, or by their ids. `unknownIpPermissionSet` in the response lists what was not there.
+/// By what the rules were, or by their ids. `unknownIpPermissionSet` in the response lists what was not there: an
+/// answer that has only that closed nothing, whatever was asked for.
 fn revoked(call: &Call<'_, '_>, change: &mut Change) {
+    let count = |set: &str| call.response.any_case(set).map_or(0, |rules| rules.items().len());
+    if count("unknownIpPermissionSet") > 0 && count("revokedSecurityGroupRuleSet") == 0 {
+        return;
+    }
     opened(call, "revokedSecurityGroupRuleSet", &mut |rule| change.close(rule));
     for id in ids(call.request) {
         if !change.closes.iter().any(|closed| closed.rule.as_deref() == Some(id.as_str())) {
@@ -108,6 +116,12 @@ fn of_rule(rule: &Tree<'_>, found: &mut dyn FnMut(Exposure)) {
         let cidrs = ["cidrIp", "cidrIpv4", "cidrIpv6"].into_iter().filter_map(|name| network.any_case(name));
         for cidr in cidrs.filter_map(Tree::as_str).map(str::trim).filter(|cidr| !cidr.is_empty()) {
             found(Exposure { cidr: Some(cidr.to_owned()), rule: id.map(str::to_owned), ..ports.clone() });
+        }
+    }
+    let lists = rule.any_case("prefixListIds").map(Tree::items).unwrap_or_default();
+    for list in std::iter::once(rule).chain(lists).filter_map(|list| list.any_case("prefixListId")) {
+        if let Some(list) = list.as_str().map(str::trim).filter(|list| !list.is_empty()) {
+            found(Exposure { principal: Some(list.to_owned()), rule: id.map(str::to_owned), ..ports.clone() });
         }
     }
 }
