@@ -6,10 +6,13 @@
 //! Invariant: an answer covers every event up to its `complete_to`, or it is an [`IndexError`]. There
 //! is no answer that silently misses something.
 
+#[cfg(feature = "elastic")]
+pub mod elastic;
 pub mod embedded;
 mod entries;
 mod error;
 mod joined;
+mod term;
 
 pub use entries::Entries;
 pub use error::{Damage, IndexError};

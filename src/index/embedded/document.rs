@@ -8,6 +8,7 @@ use super::schema::Layout;
 use super::terms;
 use crate::event::fields::{self, Kind, Value};
 use crate::event::{Event, detail};
+use crate::index::term;
 
 /// The values of all fields of one event.
 pub(super) struct Document {
@@ -54,7 +55,7 @@ impl Document {
             }
         }
         detail::each(event, &mut |path, value| {
-            document.push_term(layout.detail, |text| terms::push_detail(text, path, value));
+            document.push_term(layout.detail, |text| term::push_detail(text, path, value));
         });
         document
     }

@@ -13,8 +13,8 @@ use super::bounds::Span;
 use super::leaf::{self, columns, phrase, postings};
 use super::schema::{Layout, SEQ, WHEN};
 use super::set::Set;
-use super::terms;
 use crate::event::fields::{self, FieldRef, Kind};
+use crate::index::term;
 use crate::query::ast::{Ast, Test};
 
 /// One segment of a partition.
@@ -55,7 +55,7 @@ impl Segment<'_> {
             },
             Ast::Leaf { field: FieldRef::Detail(path), test } => {
                 let mut start = String::new();
-                terms::push_path(&mut start, path);
+                term::push_path(&mut start, path);
                 leaf::keyword(within, self.reader, self.layout.detail, &start, test)
             }
             Ast::Places(places) => columns::places(within, self.reader, SEQ, places),

@@ -1,47 +1,10 @@
-//! How values become terms, for documents and for queries alike.
-//!
-//! A term of `detail` is the path, `=`, and the searchable part of the value. In the path `\` and `=`
-//! take a backslash before them, so the first bare `=` ends it and no path is the start of another.
-//! A path that is too long for a term is replaced by its hash after `\#`, which no other path yields.
+//! How addresses become terms, and ranges of terms, for documents and for queries alike.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 
-use sha2::{Digest as _, Sha256};
-
-use crate::event::fields;
-
-/// Paths are some fifty bytes long; a term may have 65,530.
-const PATH_BYTES_MAX: usize = 512;
-
 /// A range of terms in the order of bytes.
 pub(super) type Range = (Bound<Vec<u8>>, Bound<Vec<u8>>);
-
-/// Appends what all terms of one path begin with.
-pub(super) fn push_path(term: &mut String, path: &str) {
-    if path.len() > PATH_BYTES_MAX {
-        term.push_str("\\#");
-        term.push_str(&data_encoding::HEXLOWER.encode(&Sha256::digest(path)));
-    } else {
-        let mut rest = path;
-        while let Some(at) = memchr::memchr2(b'\\', b'=', rest.as_bytes()) {
-            let (plain, special) = rest.split_at(at);
-            term.push_str(plain);
-            term.push('\\');
-            let (special, after) = special.split_at(1);
-            term.push_str(special);
-            rest = after;
-        }
-        term.push_str(rest);
-    }
-    term.push('=');
-}
-
-/// Appends the term of one value below `detail`.
-pub(super) fn push_detail(term: &mut String, path: &str, value: &str) {
-    push_path(term, path);
-    term.push_str(fields::searchable(value));
-}
 
 /// The term of an address: the same for an IPv4 address and for its IPv6 form.
 pub(super) fn address(address: IpAddr) -> [u8; 16] {
@@ -123,22 +86,6 @@ mod tests {
     use std::ops::RangeBounds as _;
 
     use super::*;
-
-    fn detail(path: &str, value: &str) -> String {
-        let mut term = String::new();
-        push_detail(&mut term, path, value);
-        term
-    }
-
-    #[test]
-    fn a_path_ends_at_the_first_bare_sign() {
-        assert_eq!(detail("auth.x", "a=b"), "auth.x=a=b");
-        assert_ne!(detail("auth.x=a", "b"), detail("auth.x", "a=b"));
-        assert_ne!(detail("a\\", "b"), detail("a", "\\b"));
-        let long = "k".repeat(70_000);
-        assert!(detail(&long, "v").len() < 100);
-        assert_ne!(detail(&long, "v"), detail(&format!("{long}k"), "v"));
-    }
 
     #[test]
     fn ranges_of_one_version_hold_none_of_the_other() {

@@ -1,0 +1,45 @@
+//! The index beyond one machine: Elasticsearch 7.10 and later, OpenSearch 1 to 3.
+//!
+//! A document holds what the embedded index holds, one term for one term, so that a query means the same
+//! there: keywords as they are, texts as our own words, addresses, numbers and instants by value, and
+//! everything below `detail` as terms of path and value in one field, however many paths there are. Its
+//! line is the entry of the trail, byte for byte, and `leaf` its hash there.
+
+mod document;
+mod lower;
+mod lucene;
+mod template;
+
+pub use document::document;
+pub use lower::{Lowered, lower};
+pub use template::template;
+
+/// Names of fields beside those of the one table.
+mod field {
+    /// The name of the trail.
+    pub(super) const TRAIL: &str = "trail";
+    /// The place in the trail.
+    pub(super) const SEQ: &str = "seq";
+    /// The entry itself: kept, not searched.
+    pub(super) const LINE: &str = "line";
+    /// The hash of the entry: its leaf in the tree, in hex.
+    pub(super) const LEAF: &str = "leaf";
+    /// `detail`: path and value.
+    pub(super) const DETAIL: &str = "detail";
+    /// The text fields that have a value: one without a word leaves no term.
+    pub(super) const HAS: &str = "has";
+    /// Below it, the words of each text field.
+    pub(super) const WORDS: &str = "words";
+    /// Below it, each time in microseconds: `date` has milliseconds.
+    pub(super) const MICROS: &str = "micros";
+}
+
+/// The field in which values of this field are compared.
+fn compared(field: &crate::event::fields::Field) -> String {
+    use crate::event::fields::Kind;
+    match field.kind {
+        Kind::Keyword | Kind::Number | Kind::Ip => field.name.to_owned(),
+        Kind::Text => format!("{}.{}", field::WORDS, field.name),
+        Kind::Time => format!("{}.{}", field::MICROS, field.name),
+    }
+}

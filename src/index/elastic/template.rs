@@ -1,0 +1,75 @@
+//! The index template: explicit types, and no field that nobody asked for.
+//!
+//! `dynamic` is false and `detail` one keyword field, so that CloudTrail's hundreds of paths are no fields;
+//! names of the Elastic Common Schema are aliases. All that is used is in the core of every version.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{compared, field};
+use crate::event::fields::{FIELDS, Kind};
+
+/// The body of `PUT _index_template/<name>`.
+pub fn template(patterns: &[&str]) -> Json {
+    json!({
+        "index_patterns": patterns,
+        "priority": 200,
+        "template": {
+            "settings": {"index": {"refresh_interval": "1s", "codec": "best_compression"}},
+            "mappings": {"dynamic": false, "properties": properties()}
+        },
+        "_meta": {"made_by": "whodid", "version": env!("CARGO_PKG_VERSION")}
+    })
+}
+
+fn properties() -> Json {
+    let mut properties = Map::new();
+    let keyword = || json!({"type": "keyword"});
+    for (name, mapping) in [
+        (field::TRAIL, keyword()),
+        (field::SEQ, json!({"type": "long"})),
+        (field::LINE, json!({"type": "keyword", "index": false, "doc_values": false})),
+        (field::LEAF, json!({"type": "keyword", "index": false, "doc_values": false})),
+        (field::DETAIL, json!({"type": "keyword", "doc_values": false})),
+        (field::HAS, keyword()),
+    ] {
+        properties.insert(name.to_owned(), mapping);
+    }
+    for known in FIELDS {
+        let name = compared(known);
+        let mapping = match known.kind {
+            Kind::Keyword => keyword(),
+            Kind::Text => json!({"type": "text", "analyzer": "whitespace", "norms": false}),
+            Kind::Number | Kind::Time => json!({"type": "long"}),
+            Kind::Ip => json!({"type": "ip"}),
+        };
+        insert(&mut properties, &name, mapping);
+        // What people name: a date for the eye, and the words of a text.
+        let seen = match known.kind {
+            Kind::Time => {
+                insert(&mut properties, known.name, json!({"type": "date"}));
+                known.name
+            }
+            Kind::Text => {
+                insert(&mut properties, known.name, json!({"type": "alias", "path": name}));
+                &name
+            }
+            Kind::Keyword | Kind::Number | Kind::Ip => &name,
+        };
+        for alias in known.aliases.iter().filter(|alias| !alias.starts_with('_')) {
+            insert(&mut properties, alias, json!({"type": "alias", "path": seen}));
+        }
+    }
+    properties.into()
+}
+
+fn insert(properties: &mut Map<String, Json>, name: &str, mapping: Json) {
+    match name.split_once('.') {
+        None => drop(properties.insert(name.to_owned(), mapping)),
+        Some((first, rest)) => {
+            let object = properties.entry(first).or_insert_with(|| json!({"properties": {}}));
+            if let Some(below) = object.get_mut("properties").and_then(Json::as_object_mut) {
+                insert(below, rest, mapping);
+            }
+        }
+    }
+}
