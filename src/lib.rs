@@ -43,6 +43,10 @@ pub mod exposure;
 /// Logins paired with their ends, as `last` does it.
 pub mod sessions;
 
+#[cfg(feature = "elastic")]
+/// Speaks to an Elasticsearch or OpenSearch cluster, and says its errors in words.
+pub mod cluster;
+
 /// Views of the trail that answer queries.
 pub mod index;
 

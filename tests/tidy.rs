@@ -25,7 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("exposure", &["event"]),
     ("digest", &["event"]),
     ("sessions", &["event"]),
-    ("index", &["event", "durable", "query", "trail"]),
+    ("cluster", &["event", "clock", "aws"]),
+    ("index", &["event", "durable", "query", "trail", "cluster"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
     // Of the trail only what reads it.
@@ -43,6 +44,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws_sdk_cloudtrail", &["aws", "collect"]),
     ("aws_sdk_sqs", &["aws", "collect"]),
     ("aws_lc_rs", &["digest"]),
+    ("aws_sigv4", &["aws"]),
+    ("aws_credential_types", &["aws"]),
+    ("elasticsearch", &["cluster"]),
     ("inotify", &["collect"]),
     ("rusqlite", &["collect"]),
     ("reqwest", &["alert", "anchor"]),
@@ -53,7 +57,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper_util", &["witness"]),
     ("signal_hook", &["exec"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["aws", "collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
+    ("tokio", &["aws", "cluster", "index", "collect", "alert", "anchor", "witness", "pipeline", "cli", "main"]),
     (
         "std::fs",
         &["durable", "config", "collect", "trail", "index", "alert", "anchor", "witness", "exec", "pipeline", "cli"],

@@ -13,6 +13,7 @@ pub mod fault;
 #[cfg(test)]
 pub mod moto;
 mod pace;
+mod sign;
 
 use std::error::Error;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 
 pub use backoff::full_jitter;
 pub use failure::Failure;
+pub use sign::{Signable, Signer};
 
 /// How long S3 may take for a listing, or for the head of an object. An object's bytes come behind that: the SDK ends
 /// an attempt when a streaming answer's head is read, and its stalled stream protection watches what follows.

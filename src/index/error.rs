@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use tantivy::TantivyError;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
 
+#[cfg(feature = "elastic")]
+use crate::cluster::Failure;
+use crate::event::Stamp;
 use crate::trail::TrailError;
 
 /// Why an index could not answer. A check that meets one is UNKNOWN.
@@ -19,6 +22,9 @@ pub enum IndexError {
     Permission { path: PathBuf, source: io::Error },
     #[error("more than {most} links bear on the answer: name a shorter time")]
     Links { most: usize },
+
+    #[error("the index has nothing of before {to} any more: name a later --since")]
+    Dropped { to: Stamp },
 
     // Ask again later.
     #[error("the index is {by} events behind the trail: start `whodid run`, or wait until it has caught up")]
@@ -37,6 +43,9 @@ pub enum IndexError {
     Engine { path: PathBuf, source: Box<TantivyError> },
     #[error("entry {seq} of the trail is no event that this version can read: {source}")]
     Entry { seq: u64, source: serde_json::Error },
+    #[cfg(feature = "elastic")]
+    #[error(transparent)]
+    Cluster(#[from] Failure),
     #[error(transparent)]
     Trail(TrailError),
     #[error("entry {seq} of the trail was handed to the index after {next}: entries come in their order")]
@@ -61,6 +70,16 @@ pub enum Damage {
     Lost { found: u64, expected: u64 },
     #[error("{0}")]
     Engine(Box<TantivyError>),
+
+    // Of a cluster.
+    #[error("its index {0} is gone")]
+    Gone(String),
+    #[error("{found} of {expected} events are there")]
+    Fewer { found: u64, expected: u64 },
+    #[error("it is another cluster than the one that was written to")]
+    OtherCluster,
+    #[error("entry {seq} of the trail is another one than was written")]
+    OtherEntry { seq: u64 },
 }
 
 impl From<TrailError> for IndexError {
@@ -77,7 +96,12 @@ impl From<TrailError> for IndexError {
 impl IndexError {
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Behind { .. } | Self::Busy(_) | Self::Io { .. })
+        match self {
+            Self::Behind { .. } | Self::Busy(_) | Self::Io { .. } => true,
+            #[cfg(feature = "elastic")]
+            Self::Cluster(failure) => failure.is_passing(),
+            _ => false,
+        }
     }
 
     /// Whether a rebuild mends it.

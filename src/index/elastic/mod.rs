@@ -8,11 +8,41 @@
 mod document;
 mod lower;
 mod lucene;
+mod names;
+mod position;
 mod template;
 
 pub use document::document;
 pub use lower::{Lowered, lower};
+pub use names::{BadPattern, Names};
+pub use position::{Held, Position, folder};
 pub use template::template;
+
+use crate::cluster::Access;
+
+/// How the cluster is used as index.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub access: Access,
+    pub names: Names,
+    /// Events are found for so many days; none for as long as the trail has them.
+    pub keep_days: Option<u64>,
+    /// Whether whodid deletes the indices of older days, or somebody else does.
+    pub deletes: bool,
+    /// Whether whodid puts the template there, or somebody with more rights did.
+    pub puts_template: bool,
+    pub shards: u64,
+    /// `0-1`, as `auto_expand_replicas` has it, or a number.
+    pub replicas: String,
+    /// Name of a policy of Elasticsearch's index lifecycle management.
+    pub lifecycle: Option<String>,
+    /// How many requests may be on their way at a time.
+    pub in_flight: usize,
+    /// How many bytes a request may have, before it is packed.
+    pub batch_bytes: usize,
+    /// Whether requests are packed with gzip.
+    pub packs: bool,
+}
 
 /// Names of fields beside those of the one table.
 mod field {

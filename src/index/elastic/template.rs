@@ -3,7 +3,11 @@
 //! `dynamic` is false and `detail` one keyword field, so that CloudTrail's hundreds of paths are no fields;
 //! names of the Elastic Common Schema are aliases. All that is used is in the core of every version.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value as Json, json};
+
+use sha2::{Digest as _, Sha256};
 
 use super::{compared, field};
 use crate::event::fields::{FIELDS, Kind};
@@ -20,6 +24,18 @@ pub fn template(patterns: &[&str]) -> Json {
         "_meta": {"made_by": "whodid", "version": env!("CARGO_PKG_VERSION")}
     })
 }
+
+/// Of the mapping and of how values become terms: documents of another one need a rebuild.
+pub(super) fn fingerprint() -> &'static str {
+    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
+        let hash = Sha256::new().chain_update(TERMS_VERSION.to_be_bytes()).chain_update(properties().to_string());
+        data_encoding::HEXLOWER.encode(hash.finalize().get(..8).unwrap_or_default())
+    });
+    &FINGERPRINT
+}
+
+/// To be raised when the same mapping would hold other terms.
+const TERMS_VERSION: u32 = 1;
 
 fn properties() -> Json {
     let mut properties = Map::new();
