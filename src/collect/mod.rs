@@ -43,6 +43,7 @@ mod stop;
 mod tail;
 mod unpack;
 mod watch;
+mod wire;
 
 use std::sync::Arc;
 use std::{io, thread};
@@ -74,6 +75,7 @@ use outlet::{Outlet, Shared};
 use registry::Registry;
 use setting::Setting;
 use stop::Stop;
+use wire::Wire;
 
 /// Events of one source, in order.
 #[derive(Debug)]
@@ -163,8 +165,8 @@ impl Collector {
             };
             let outlet = Outlet::new(&name, self.tx.clone(), shared);
             let setting = Setting::new(source, self.clock, self.marks.clone(), self.decoder);
-            let outside = Outside { runtime: Handle::current(), shutdown: self.shutdown.clone() };
-            match start(setting, outlet, self.mode, outside) {
+            let wire = Wire { runtime: Handle::current(), shutdown: self.shutdown.clone() };
+            match start(setting, outlet, self.mode, wire) {
                 Ok((stopper, summary)) => {
                     stoppers.push(stopper);
                     running.push((name, Some(summary)));
@@ -184,12 +186,6 @@ impl Collector {
             () = &mut stopping => summaries.await,
         }
     }
-}
-
-/// What a thread needs to wait for others.
-struct Outside {
-    runtime: Handle,
-    shutdown: signal::Receiver<bool>,
 }
 
 type Running = (String, Option<oneshot::Receiver<Summary>>);
@@ -224,7 +220,7 @@ fn start(
     setting: Setting,
     outlet: Outlet,
     mode: Mode,
-    outside: Outside,
+    wire: Wire,
 ) -> io::Result<(stop::Stopper, oneshot::Receiver<Summary>)> {
     let (stopper, stop) = stop::pair()?;
     let (done, summary) = oneshot::channel();
@@ -232,7 +228,7 @@ fn start(
     let alarm = Alarm { progress: Arc::clone(&outlet.progress), source: setting.name().to_owned() };
     thread::Builder::new().name(name).spawn(move || {
         let _alarm = alarm;
-        let ended = read(setting, outlet, mode, stop, outside);
+        let ended = read(setting, outlet, mode, stop, wire);
         // Nobody waits for the summary any more when the program is stopping.
         done.send(ended).unwrap_or_default();
     })?;
@@ -254,14 +250,14 @@ impl Drop for Alarm {
 }
 
 /// The life of one source's thread.
-fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: Outside) -> Summary {
+fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, wire: Wire) -> Summary {
     #[cfg(feature = "aws")]
     let ended = {
-        let (from, wire) = (setting.source.from.clone(), api::Wire::new(&outside));
-        api::with_keys(&from, &wire, &mut outlet, |outlet| read_from(setting, outlet, mode, stop, outside))
+        let (from, beside) = (setting.source.from.clone(), wire.clone());
+        api::with_keys(&from, &beside, &mut outlet, |outlet| read_from(setting, outlet, mode, stop, wire))
     };
     #[cfg(not(feature = "aws"))]
-    let ended = read_from(setting, &mut outlet, mode, stop, outside);
+    let ended = read_from(setting, &mut outlet, mode, stop, wire);
     let mut summary = outlet.finish();
     if ended.is_err() {
         tracing::debug!(source = %summary.source, "Nobody takes events any more.");
@@ -271,13 +267,7 @@ fn read(setting: Setting, mut outlet: Outlet, mode: Mode, stop: Stop, outside: O
 }
 
 /// By the place that it is read from.
-fn read_from(
-    setting: Setting,
-    outlet: &mut Outlet,
-    mode: Mode,
-    stop: Stop,
-    outside: Outside,
-) -> Result<(), outlet::Closed> {
+fn read_from(setting: Setting, outlet: &mut Outlet, mode: Mode, stop: Stop, wire: Wire) -> Result<(), outlet::Closed> {
     let family = setting.source.family;
     match setting.source.from.clone() {
         From::Files { paths } if family == Family::Cloudtrail => folder::read(&setting, &paths, mode, stop, outlet),
@@ -288,26 +278,26 @@ fn read_from(
         From::Files { paths } if mode == Mode::Follow => tail::follow(setting, &paths, stop, outlet),
         From::Files { paths } => once::read(&setting, &paths, mode, &stop, outlet),
         #[cfg(feature = "aws")]
-        From::S3 { .. } => s3::read(&setting, mode, outside, outlet),
+        From::S3 { .. } => s3::read(&setting, mode, wire, outlet),
         #[cfg(feature = "aws")]
-        From::Sqs(queue) => sqs::read(&setting, &queue, mode, outside, outlet),
+        From::Sqs(queue) => sqs::read(&setting, &queue, mode, wire, outlet),
         #[cfg(feature = "aws")]
-        From::Lookup(lookup) => api::read_lookup(&setting, &lookup, mode, &outside, outlet),
+        From::Lookup(lookup) => api::read_lookup(&setting, &lookup, mode, &wire, outlet),
         #[cfg(feature = "aws")]
         From::Trail { trail, then } => {
-            let wire = api::Wire::new(&outside);
-            let go_on = |setting: Setting, outlet: &mut Outlet| read_from(setting, outlet, mode, stop, outside);
+            let theirs = wire.clone();
+            let go_on = |setting: Setting, outlet: &mut Outlet| read_from(setting, outlet, mode, stop, theirs);
             api::read_trail(&setting, (&trail, *then), mode, &wire, outlet, go_on)
         }
         #[cfg(not(feature = "aws"))]
         From::S3 { .. } | From::Sqs(_) | From::Lookup(_) | From::Trail { .. } => {
-            drop(outside);
+            drop(wire);
             outlet.failed("aws", "cannot be read: this whodid was built without the feature aws")
         }
         From::DigestKeys { path } => digest_keys::read(&setting, &path, mode, stop, outlet),
         From::Journal(from) => journal::read(&setting, &from, mode, &stop, outlet),
         From::Stdin => stdin::read(&setting, &stop, outlet),
-        From::Intake(intake) => intake::read(&setting, &intake, mode, outside, outlet),
+        From::Intake(intake) => intake::read(&setting, &intake, mode, wire, outlet),
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use super::{Halt, Wire};
+use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::Api;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::positions::cursor_event;
@@ -117,7 +117,7 @@ pub(in crate::collect) fn beside(
         // Another service than AWS has other keys, or none; files are read without the network.
         _ => return read(outlet),
     };
-    beside_by(wire, outlet, |region| wire.open(&api, Some(region)), read)
+    beside_by(wire, outlet, |region| open(wire, &api, Some(region)), read)
 }
 
 pub(super) fn beside_by(
@@ -200,7 +200,7 @@ impl<O: Fn(&str) -> Result<Api, Halt>> Keys<O> {
             }
             outlet.flush()?;
             open = later;
-            if is_over || *self.wire.shutdown.borrow() {
+            if is_over || self.wire.is_over() {
                 return Ok(());
             }
         }

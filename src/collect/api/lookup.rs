@@ -14,13 +14,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::window::{self, HELD_EVENTS, Read, Window};
-use super::{Halt, Wire};
+use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::{Api, Category, Found};
+use crate::collect::Mode;
 use crate::collect::notice::Notice;
 use crate::collect::outlet::{Closed, Outlet, Pushed};
 use crate::collect::positions::cursor_event;
 use crate::collect::setting::Setting;
-use crate::collect::{Mode, Outside};
 use crate::config::source::{LOOKUP_DAYS, Lookup};
 use crate::event::Stamp;
 use crate::sources::Identity;
@@ -57,11 +57,10 @@ pub(in crate::collect) fn read(
     setting: &Setting,
     lookup: &Lookup,
     mode: Mode,
-    outside: &Outside,
+    wire: &Wire,
     outlet: &mut Outlet,
 ) -> Result<(), Closed> {
-    let wire = Wire::new(outside);
-    read_by(setting, lookup, mode, &wire, &|region| wire.open(&lookup.api, region), outlet)
+    read_by(setting, lookup, mode, wire, &|region| open(wire, &lookup.api, region), outlet)
 }
 
 /// `open` gives the API of a region.

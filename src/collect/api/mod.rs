@@ -11,14 +11,7 @@ mod tests;
 mod trails;
 mod window;
 
-use std::future::Future;
-use std::time::Duration;
-
-use tokio::runtime::Handle;
-use tokio::sync::watch::Receiver;
-
-use super::Outside;
-use super::outlet::Closed;
+use super::wire::{self, Wire};
 use crate::aws::cloudtrail::{Access, Api, ApiError};
 use crate::config::source;
 
@@ -28,52 +21,10 @@ pub use trails::look as look_at_trail;
 pub(super) use trails::{is_of_api, read as read_trail};
 
 /// Why asking stopped before its end.
-#[derive(Debug)]
-enum Halt {
-    Closed(Closed),
-    /// It is time to stop.
-    Told,
-    Failed(ApiError),
-}
+type Halt = wire::Halt<ApiError>;
 
-impl From<Closed> for Halt {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
-    }
-}
-
-/// Waiting for the network from an owned thread, and for the end.
-#[derive(Clone)]
-pub(super) struct Wire {
-    runtime: Handle,
-    shutdown: Receiver<bool>,
-}
-
-impl Wire {
-    pub(super) fn new(outside: &Outside) -> Self {
-        Self { runtime: outside.runtime.clone(), shutdown: outside.shutdown.clone() }
-    }
-
-    fn wait<T>(&self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, Halt> {
-        let mut shutdown = self.shutdown.clone();
-        self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                _ = shutdown.wait_for(|stop| *stop) => Err(Halt::Told),
-                done = work => done.map_err(Halt::Failed),
-            }
-        })
-    }
-
-    fn pause(&self, time: Duration) -> Result<(), Halt> {
-        self.wait(async {
-            tokio::time::sleep(time).await;
-            Ok(())
-        })
-    }
-
-    fn open(&self, api: &source::Api, region: Option<&str>) -> Result<Api, Halt> {
-        let access = Access { region, endpoint: api.endpoint.as_deref(), profile: api.profile.as_deref() };
-        self.wait(Api::open(access))
-    }
+/// The API of a region.
+fn open(wire: &Wire, api: &source::Api, region: Option<&str>) -> Result<Api, Halt> {
+    let access = Access { region, endpoint: api.endpoint.as_deref(), profile: api.profile.as_deref() };
+    wire.wait(Api::open(access))
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::*;
 use crate::aws::cloudtrail_fake::{Answer, Call, Fake, record};
 use crate::clock::Clock;
-use crate::collect::outlet::{Outlet, Shared};
+use crate::collect::outlet::{Closed, Outlet, Shared};
 use crate::collect::registry::Registry;
 use crate::collect::setting::Setting;
 use crate::collect::{Batch, Mode, Positions, Progress, Summary};
@@ -97,7 +97,7 @@ impl Account {
         now: i64,
         mode: Mode,
         trail: &mut Trail,
-        shutdown: Receiver<bool>,
+        shutdown: watch::Receiver<bool>,
         work: impl FnOnce(&Setting, &Wire, &mut Outlet) -> Result<(), Closed> + Send,
     ) -> Summary {
         let clock = Clock::Fixed(Stamp::from_unix(now, 0));

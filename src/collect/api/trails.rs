@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::{Halt, Wire};
+use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::{Api, ApiError, Trail, TrailStatus};
 use crate::collect::Mode;
 use crate::collect::outlet::{Closed, Outlet};
@@ -41,7 +41,7 @@ pub(in crate::collect) fn read(
     outlet: &mut Outlet,
     go_on: impl FnOnce(Setting, &mut Outlet) -> Result<(), Closed>,
 ) -> Result<(), Closed> {
-    read_by(setting, (trail, then), mode, wire, &|region| wire.open(&trail.api, region), outlet, go_on)
+    read_by(setting, (trail, then), mode, wire, &|region| open(wire, &trail.api, region), outlet, go_on)
 }
 
 /// `open` gives the API of a region.

@@ -18,9 +18,10 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::{oneshot, watch as signal};
 use tokio::time::{Instant, sleep_until};
 
+use super::Mode;
 use super::outlet::{Closed, Outlet};
 use super::setting::Setting;
-use super::{Mode, Outside};
+use super::wire::Wire;
 use crate::config::Intake;
 use crate::sources::run_record::Sender;
 use peer::Names;
@@ -56,10 +57,10 @@ pub(super) fn read(
     setting: &Setting,
     intake: &Intake,
     mode: Mode,
-    outside: Outside,
+    wire: Wire,
     outlet: &mut Outlet,
 ) -> Result<(), Closed> {
-    let Outside { runtime, mut shutdown } = outside;
+    let Wire { runtime, mut shutdown } = wire;
     let mut spool = Spool::new(&intake.spool, setting);
     if mode != Mode::Follow {
         return spool.drain(&runtime, &mut shutdown, outlet);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::again::persistently;
 use super::bucket::{Bucket, Listing, S3Error};
 use super::keys::{self, Level};
-use super::wire::persistently;
 
 /// What lies below the configured prefix.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! Invariant: the event that moves a cursor follows the events of every object up to it, so that no kill
 //! can leave an object behind. An object that cannot be read holds its cursor back, and nothing else.
 
+mod again;
 pub(in crate::collect) mod bucket;
 mod discover;
 pub(in crate::collect) mod keys;
@@ -17,7 +18,6 @@ mod moto;
 mod objects;
 mod region;
 pub(in crate::collect) mod stream;
-pub(in crate::collect) mod wire;
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -28,15 +28,16 @@ use super::api::is_of_api;
 use super::outlet::{Closed, Outlet};
 use super::positions::Positions;
 use super::setting::Setting;
-use super::{Mode, Outside};
+use super::{Mode, wire};
 use crate::aws;
 use crate::config::source::From;
+use again::persistently;
 use bucket::{Bucket, Page, S3Error};
 use known::Known;
 pub use look::look;
 pub(super) use look::look_into;
 use region::Region;
-use wire::{Halt, Wire, persistently};
+use wire::Wire;
 
 /// New accounts and regions are rare: every so many listings they are looked for.
 const LISTINGS_PER_DISCOVERY: u32 = 10;
@@ -50,9 +51,11 @@ const LISTINGS_AHEAD: usize = 8;
 /// Between listings of a bucket that fails.
 const BACKOFF_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// Why reading stopped before its end.
+type Halt = wire::Halt<S3Error>;
+
 /// Reads the bucket once, or again and again.
-pub(super) fn read(setting: &Setting, mode: Mode, outside: Outside, outlet: &mut Outlet) -> Result<(), Closed> {
-    let wire = Wire::new(outside.runtime, outside.shutdown);
+pub(super) fn read(setting: &Setting, mode: Mode, wire: Wire, outlet: &mut Outlet) -> Result<(), Closed> {
     let opened = wire.wait(Bucket::open(&setting.source.from));
     read_bucket(opened, setting, mode, wire, outlet)
 }

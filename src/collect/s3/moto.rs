@@ -121,7 +121,7 @@ fn once(
     let thread = std::thread::spawn(move || {
         let mut outlet = Outlet::new("trail", tx, shared);
         // Closed is what a kill looks like from here.
-        let ended = read_bucket(Ok(bucket), &setting, Mode::Once, Wire::new(handle, shutdown), &mut outlet);
+        let ended = read_bucket(Ok(bucket), &setting, Mode::Once, Wire { runtime: handle, shutdown }, &mut outlet);
         (ended.is_ok(), outlet.finish())
     });
     let room = trail.events.len().saturating_add(events_max);

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::S3;
 use super::bucket::{Listed, S3Error};
 use super::stream::{Body, OBJECT_BYTES_MAX};
-use super::wire::Halt;
+use super::{Halt, S3};
 use crate::collect::notice::Notice;
 use crate::collect::object::{self, About, Ended};
 use crate::collect::outlet::{Closed, Outlet};

@@ -1,11 +1,11 @@
 //! One listing after another of a region's keys, and its cursor; and of keys that are laid out in no known way.
 
+use super::again::persistently;
 use super::bucket::{Listed, Listing, Page};
 use super::keys::{self, Home, Minute};
 use super::known::{KEYS_MAX, Known};
 use super::objects::Done;
-use super::wire::{Halt, persistently};
-use super::{FLAT, Pace, S3};
+use super::{FLAT, Halt, Pace, S3};
 use crate::collect::names::Kind;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::positions::cursor_event;

@@ -9,9 +9,11 @@ use std::io::{self, BufRead, Read};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::Halt;
+use super::again::{TRIES, back_off};
 use super::bucket::{Bucket, S3Error};
-use super::wire::{Halt, TRIES, Wire, back_off};
 use crate::aws;
+use crate::collect::wire::Wire;
 
 /// What travels at once.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -83,7 +85,7 @@ impl Body {
         if let Ok(piece) = pieces.try_recv() {
             return piece;
         }
-        match wire.wait(async { Ok(pieces.recv().await) }) {
+        match wire.until_told(pieces.recv()) {
             Ok(Some(piece)) => piece,
             // Whoever fetched it is gone without a word.
             Ok(None) => Piece::Failed(S3Error::BrokeOff(0)),

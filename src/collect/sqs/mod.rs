@@ -24,18 +24,16 @@ mod unread;
 mod work;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 
+use super::Mode;
 use super::api::is_of_api;
 use super::outlet::{Closed, Outlet};
 use super::positions::Positions;
 use super::setting::Setting;
-use super::{Mode, Outside, s3};
+use super::wire::{self, Wire};
 use crate::aws;
 use crate::config::source::Queue as Configured;
 use keeper::Keeper;
@@ -83,23 +81,14 @@ const WAITING_MAX: usize = 100;
 const PARKED_MAX: usize = 1_000;
 
 /// Why work stopped before its end.
-#[derive(Debug)]
-enum Halt {
-    Closed(Closed),
-    /// It is time to stop.
-    Told,
-    /// Nothing can be read for now.
-    Failed {
-        origin: String,
-        problem: String,
-        is_passing: bool,
-    },
-}
+type Halt = wire::Halt<Refused>;
 
-impl From<Closed> for Halt {
-    fn from(closed: Closed) -> Self {
-        Self::Closed(closed)
-    }
+/// Nothing can be read for now.
+#[derive(Debug)]
+struct Refused {
+    origin: String,
+    problem: String,
+    is_passing: bool,
 }
 
 /// Reads what the queue names until it is empty, or until it is time to stop.
@@ -107,11 +96,10 @@ pub(super) fn read(
     setting: &Setting,
     configured: &Configured,
     mode: Mode,
-    outside: Outside,
+    wire: Wire,
     outlet: &mut Outlet,
 ) -> Result<(), Closed> {
-    let wire = Wire { runtime: outside.runtime, shutdown: outside.shutdown };
-    let opened = wire.wait(async {
+    let opened = wire.until_told(async {
         let queue = Queue::open(configured, PACE.visibility).await.map_err(|error| error.to_string())?;
         let objects = Objects::open(configured).await.map_err(|error| error.to_string())?;
         Ok::<_, String>((queue, objects))
@@ -131,41 +119,12 @@ impl Pace {
     }
 }
 
-/// Waiting for the network from an owned thread, and for the end.
-struct Wire {
-    runtime: Handle,
-    shutdown: Receiver<bool>,
-}
-
-impl Wire {
-    fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
-        let mut shutdown = self.shutdown.clone();
-        self.runtime.block_on(async {
-            tokio::select! {
-                done = work => Ok(done),
-                _ = shutdown.wait_for(|stop| *stop) => Err(Halt::Told),
-            }
-        })
-    }
-
-    /// The same where the end has to wait: it takes no longer than a request.
-    fn see_through<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
-    }
-
-    fn is_over(&self) -> bool {
-        *self.shutdown.borrow()
-    }
-}
-
 struct Sqs<'a> {
     setting: &'a Setting,
     configured: &'a Configured,
     mode: Mode,
     pace: Pace,
     wire: Wire,
-    /// The same for what is fetched.
-    fetching: s3::wire::Wire,
     queue: Queue,
     objects: Objects,
     keeper: Keeper,
@@ -186,9 +145,8 @@ impl<'a> Sqs<'a> {
         pace: Pace,
     ) -> Self {
         let keeper = Keeper::start(queue.clone(), &wire.runtime, wire.shutdown.clone());
-        let fetching = s3::wire::Wire::new(wire.runtime.clone(), wire.shutdown.clone());
         let (unread, passed) = (Unread::default(), BTreeMap::new());
-        Self { setting, configured, mode, pace, wire, fetching, queue, objects, keeper, unread, passed, next: None }
+        Self { setting, configured, mode, pace, wire, queue, objects, keeper, unread, passed, next: None }
     }
 
     fn run(mut self, outlet: &mut Outlet) -> Result<(), Closed> {
@@ -221,15 +179,14 @@ impl<'a> Sqs<'a> {
                         return Ok(());
                     }
                 }
-                Err(Halt::Failed { origin, problem, is_passing }) => {
+                Err(Halt::Failed(Refused { origin, problem, is_passing })) => {
                     failures += 1;
                     outlet.failed(&origin, &problem)?;
                     if is_once && (!is_passing || failures == TRIES) {
                         return Ok(());
                     }
                     let pause = aws::full_jitter(self.pace.backoff, failures, BACKOFF_MAX);
-                    // Made where it is awaited: a timer needs the runtime around it.
-                    self.wire.wait(async { tokio::time::sleep(pause).await })?;
+                    self.wire.pause(pause)?;
                 }
                 Err(halt) => return Err(halt),
             }
@@ -255,7 +212,8 @@ impl<'a> Sqs<'a> {
     /// The next messages; nobody else gets them while the keeper holds them.
     fn receive(&mut self) -> Result<Vec<Received>, Halt> {
         let mut standing = self.keeper.standing.clone();
-        let room = self.wire.wait(async move { standing.wait_for(|now| now.waiting < WAITING_MAX).await.is_ok() })?;
+        let room =
+            self.wire.until_told(async move { standing.wait_for(|now| now.waiting < WAITING_MAX).await.is_ok() })?;
         if !room {
             return Err(Halt::Told);
         }
@@ -265,7 +223,7 @@ impl<'a> Sqs<'a> {
         }
         let Self { next, wire, .. } = self;
         let Some(coming) = next else { return Ok(Vec::new()) };
-        let received = wire.wait(coming)?.unwrap_or_else(|_| Ok(Vec::new()));
+        let received = wire.until_told(coming)?.unwrap_or_else(|_| Ok(Vec::new()));
         self.next = None;
         let received = received.map_err(|error| self.failed(&error))?;
         // Where there were as many as SQS gives at once there are likely more.
@@ -286,7 +244,7 @@ impl<'a> Sqs<'a> {
 
     fn failed(&self, error: &QueueError) -> Halt {
         let origin = self.configured.url.clone();
-        Halt::Failed { origin, problem: error.to_string(), is_passing: error.is_passing() }
+        Halt::Failed(Refused { origin, problem: error.to_string(), is_passing: error.is_passing() })
     }
 
     /// The queue answers, and what it named was looked at.

@@ -6,7 +6,7 @@ use super::envelope::Place;
 use crate::aws;
 use crate::collect::s3::bucket::{Bucket, S3Error};
 use crate::collect::s3::stream::Body;
-use crate::collect::s3::wire::Wire;
+use crate::collect::wire::Wire;
 use crate::config::source::Queue as Configured;
 
 /// Objects that are fetched at once: enough to hide a round trip.

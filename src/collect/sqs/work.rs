@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::envelope::{self, Place, Unclear};
 use super::objects::Ahead;
 use super::queue::Received;
-use super::{Halt, Sqs};
+use super::{Halt, Refused, Sqs};
 use crate::aws::Failure;
 use crate::collect::Mode;
 use crate::collect::notice::Notice;
@@ -17,7 +17,7 @@ use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::s3::bucket::S3Error;
 use crate::collect::s3::keys::{self, Level};
 use crate::collect::s3::stream::Body;
-use crate::collect::s3::wire;
+use crate::collect::wire;
 
 /// So many objects in a row that cannot be read for a passing reason are a failure of the service.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -43,7 +43,7 @@ impl Sqs<'_> {
     ) -> Result<(), Halt> {
         let works: Vec<Work> = messages.into_iter().map(|message| self.understood(message)).collect();
         let todo = works.iter().flat_map(|work| work.objects.iter().cloned()).collect();
-        let mut ahead = self.objects.ahead(todo, &self.fetching);
+        let mut ahead = self.objects.ahead(todo, &self.wire);
         let mut works = works.into_iter();
         let mut row = 0;
         while let Some(mut work) = works.next() {
@@ -56,7 +56,7 @@ impl Sqs<'_> {
                         _ => continue,
                     }
                 }
-                Err(halt @ Halt::Failed { .. }) => {
+                Err(halt @ Halt::Failed(_)) => {
                     self.back(&work.message);
                     halt
                 }
@@ -251,7 +251,7 @@ impl Sqs<'_> {
 }
 
 /// What the bucket said, unless it is time to stop.
-fn stopped(halt: wire::Halt) -> Result<S3Error, Halt> {
+fn stopped(halt: wire::Halt<S3Error>) -> Result<S3Error, Halt> {
     match halt {
         wire::Halt::Failed(error) => Ok(error),
         wire::Halt::Told => Err(Halt::Told),
@@ -261,7 +261,7 @@ fn stopped(halt: wire::Halt) -> Result<S3Error, Halt> {
 
 fn halt(place: &Place, error: &S3Error) -> Halt {
     let origin = format!("s3://{}", place.bucket);
-    Halt::Failed { origin, problem: error.to_string(), is_passing: error.is_passing() }
+    Halt::Failed(Refused { origin, problem: error.to_string(), is_passing: error.is_passing() })
 }
 
 /// What CloudTrail delivers: below `AWSLogs/` only its own folders, since Config and others write there too.
