@@ -225,7 +225,7 @@ fn start(
     let (stopper, stop) = stop::pair()?;
     let (done, summary) = oneshot::channel();
     let name: String = format!("read {}", setting.name()).chars().filter(|c| *c != '\0').take(15).collect();
-    let alarm = Alarm { progress: Arc::clone(&outlet.progress), source: setting.name().to_owned() };
+    let alarm = Alarm::of(&outlet);
     thread::Builder::new().name(name).spawn(move || {
         let _alarm = alarm;
         let ended = read(setting, outlet, mode, stop, wire);
@@ -235,10 +235,16 @@ fn start(
     Ok((stopper, summary))
 }
 
-/// Says of a source whose thread panics that it fails: the others go on, and nobody else would know.
+/// Says of a source that it fails when one of its threads panics: the others go on, and nobody else would know.
 struct Alarm {
     progress: Arc<Progress>,
     source: String,
+}
+
+impl Alarm {
+    fn of(outlet: &Outlet) -> Self {
+        Self { progress: Arc::clone(&outlet.progress), source: outlet.source().to_owned() }
+    }
 }
 
 impl Drop for Alarm {

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::Api;
+use crate::collect::Alarm;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::positions::cursor_event;
 use crate::config::source::{self, From as Place};
@@ -132,11 +133,13 @@ pub(super) fn beside_by(
         let mut other = outlet.beside();
         let (theirs, wire) = (wants.clone(), wire.clone());
         let asking = scope.spawn(move || {
+            let _alarm = Alarm::of(&other);
             let ended = Keys::new(wire, open).answer(&theirs, &mut other);
             (ended, other.finish())
         });
+        let until_read = Ending(&wants);
         let ended = read(outlet);
-        wants.end();
+        drop(until_read);
         (ended, asking.join())
     });
     outlet.wants = None;
@@ -149,6 +152,15 @@ pub(super) fn beside_by(
             let origin = outlet.source().to_owned();
             outlet.failed(&origin, "the thread that asks for the keys of digests stopped unexpectedly").and(ended)
         }
+    }
+}
+
+/// Nobody wants anything after it, also where reading panics: the panic would wait for the other thread.
+struct Ending<'a>(&'a Wants);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -16,11 +16,11 @@ use serde_json::json;
 use super::window::{self, HELD_EVENTS, Read, Window};
 use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::{Api, Category, Found};
-use crate::collect::Mode;
 use crate::collect::notice::Notice;
 use crate::collect::outlet::{Closed, Outlet, Pushed};
 use crate::collect::positions::cursor_event;
 use crate::collect::setting::Setting;
+use crate::collect::{Alarm, Mode};
 use crate::config::source::{LOOKUP_DAYS, Lookup};
 use crate::event::Stamp;
 use crate::sources::Identity;
@@ -84,6 +84,7 @@ pub(super) fn read_by(
             .map(|region| {
                 let mut beside = outlet.beside();
                 scope.spawn(move || {
+                    let _alarm = Alarm::of(&beside);
                     let ended = follow(setting, lookup, mode, wire, || open(region), region, unread, &mut beside);
                     (ended, beside.finish())
                 })

@@ -1,9 +1,10 @@
 //! Against the fake of CloudTrail's API: what is read, whatever is killed when and whatever is answered.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::collect::outlet::{Closed, Outlet, Shared};
 use crate::collect::registry::Registry;
 use crate::collect::setting::Setting;
-use crate::collect::{Batch, Mode, Positions, Progress, Summary};
+use crate::collect::{BROKEN, Batch, Mode, Positions, Progress, Summary};
 use crate::config::Source;
 use crate::config::source::{self, From as Place, Lookup};
 use crate::event::delivery::PublicKey;
@@ -626,4 +627,90 @@ fn keys_that_may_not_be_asked_for_are_owed_also_over_a_restart() {
     keys_for(&place, &mut trail, NOW + DAY / 2, &[(REGION, "b", NOW + DAY / 2)]);
     assert_eq!(stored_keys(&trail), [(REGION.to_owned(), "a".to_owned()), (REGION.to_owned(), "b".to_owned())]);
     assert_eq!(trail.own(action::SOURCE_BACK).len(), 1);
+}
+
+/// Waits until a source is said to fail because one of its threads panicked.
+fn is_broken(progress: &Progress) -> bool {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        let states = progress.sources();
+        if states.get("aws").and_then(|state| state.failing.get("aws")).map(String::as_str) == Some(BROKEN) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+#[test]
+fn a_thread_beside_that_panics_is_a_failing_source_at_once() {
+    let place = Account::start();
+    let mut trail = Trail::default();
+    // The reader is not at its end yet when it is told.
+    let key = format!("AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/2026/11/20/x.json.gz");
+    let digest = json!({"digestPublicKeyFingerprint": "a", "digestEndTime": Stamp::from_unix(NOW, 0)}).to_string();
+    let summary = place.run(NOW, Mode::Follow, &mut trail, |_, wire, outlet| {
+        let progress = Arc::clone(&outlet.progress);
+        keys::beside_by(
+            wire,
+            outlet,
+            |_| panic!("keys with a bug"),
+            |outlet| {
+                outlet.read_digest(&key, digest.as_bytes());
+                assert!(is_broken(&progress), "the keys");
+                Ok(())
+            },
+        )
+    });
+    assert!(summary.failures[0].problem.ends_with("stopped unexpectedly"), "{:?}", summary.failures);
+    // One region of two: the other one goes on until it is time to stop.
+    let (tell, shutdown) = watch::channel(false);
+    let (two, endpoint) = (history(&["eu-central-1", "us-east-1"], DAY), place.fake.endpoint.clone());
+    let summary = place.run_until(NOW, Mode::Follow, &mut trail, shutdown, move |setting, wire, outlet| {
+        let progress = Arc::clone(&outlet.progress);
+        let stopping = std::thread::spawn(move || {
+            let is_broken = is_broken(&progress);
+            tell.send(true).expect("it runs");
+            is_broken
+        });
+        let open = |region: Option<&str>| match region {
+            Some("us-east-1") => panic!("a region with a bug"),
+            _ => Ok(Api::of_test(&endpoint, REGION)),
+        };
+        let ended = lookup::read_by(setting, &two, Mode::Follow, wire, &open, outlet);
+        assert!(stopping.join().expect("no panic"), "the regions");
+        ended
+    });
+    assert!(summary.failures[0].problem.ends_with("stopped unexpectedly"), "{:?}", summary.failures);
+}
+
+#[test]
+fn a_reading_that_panics_waits_for_no_thread_beside() {
+    let place = Account::start();
+    place.fake.state().trails.push(described());
+    let (name, endpoint) = (ARN.to_owned(), place.fake.endpoint.clone());
+    let wanted = source::Trail { name, api: source::Api::default() };
+    let (tell, shutdown) = watch::channel(false);
+    let (ended, is_over) = std::sync::mpsc::channel::<()>();
+    // It would wait for ever.
+    let stopping = std::thread::spawn(move || {
+        let is_over = is_over.recv_timeout(Duration::from_secs(20)).is_ok();
+        tell.send(true).unwrap_or_default();
+        is_over
+    });
+    place.run_until(NOW, Mode::Follow, &mut Trail::default(), shutdown, move |setting, wire, outlet| {
+        let read = |_: &str| Ok(Api::of_test(&endpoint, REGION));
+        let panicked =
+            catch_unwind(AssertUnwindSafe(|| keys::beside_by(wire, outlet, read, |_| panic!("a reader with a bug"))));
+        assert!(panicked.is_err());
+        let open = |_: Option<&str>| Ok(Api::of_test(&endpoint, REGION));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let then = (&wanted, bucket("audit"));
+            trails::read_by(setting, then, Mode::Follow, wire, &open, outlet, |_, _| panic!("a reader with a bug"))
+        }));
+        assert!(panicked.is_err());
+        ended.send(()).expect("it waits");
+        Ok(())
+    });
+    assert!(stopping.join().expect("no panic"));
 }

@@ -4,16 +4,18 @@
 //! cannot deliver, writes no digests or is gone, the source is failing, and `cloudtrail.trail_status` events say so:
 //! when the trail is first seen, on each change, and once an hour while it fails.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use tokio::sync::Notify;
 
 use super::{Halt, Wire, open};
 use crate::aws::cloudtrail::{Api, ApiError, Trail, TrailStatus};
-use crate::collect::Mode;
 use crate::collect::outlet::{Closed, Outlet};
 use crate::collect::setting::Setting;
+use crate::collect::{Alarm, Mode};
 use crate::config::source::{self, From};
 use crate::event::own::{self, action};
 use crate::event::{Event, Outcome, Stamp};
@@ -59,8 +61,12 @@ pub(super) fn read_by(
     tracing::info!(source = %setting.name(), trail = %found.arn, bucket = %found.bucket, "The trail was found.");
     let (ended, watched) = thread::scope(|scope| {
         let mut beside = outlet.beside();
+        let broken = Broken::default();
+        let theirs = Arc::clone(&broken.0);
         let watching = scope.spawn(move || {
-            let ended = Watch { api, arn: found.arn.clone(), last: None, said: None }.follow(mode, wire, &mut beside);
+            let _alarm = Alarm::of(&beside);
+            let watch = Watch { api, arn: found.arn.clone(), last: None, said: None };
+            let ended = watch.follow(mode, wire, &theirs, &mut beside);
             (ended, beside.finish())
         });
         (go_on(setting.elsewhere(from), outlet), watching.join())
@@ -71,6 +77,19 @@ pub(super) fn read_by(
             ended.and(watched)
         }
         Err(_) => outlet.failed(&trail.name, "the thread that asks for this trail stopped unexpectedly").and(ended),
+    }
+}
+
+/// Tells who watches when the reading beside it panics: the panic would wait for them. A reading that ends does not
+/// end the watching.
+#[derive(Default)]
+struct Broken(Arc<Notify>);
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.notify_one();
+        }
     }
 }
 
@@ -168,7 +187,7 @@ struct Picture {
 }
 
 impl Watch {
-    fn follow(mut self, mode: Mode, wire: &Wire, outlet: &mut Outlet) -> Result<(), Closed> {
+    fn follow(mut self, mode: Mode, wire: &Wire, broken: &Notify, outlet: &mut Outlet) -> Result<(), Closed> {
         let origin = format!("cloudtrail://{}/GetTrailStatus", self.api.region());
         loop {
             match self.picture(wire) {
@@ -181,7 +200,15 @@ impl Watch {
                 Err(Halt::Closed(closed)) => return Err(closed),
                 Err(Halt::Failed(error)) => outlet.failed(&origin, &error.to_string())?,
             }
-            if mode != Mode::Follow || wire.pause(LOOK_EVERY).is_err() {
+            let rest = || {
+                wire.until_told(async {
+                    tokio::select! {
+                        () = tokio::time::sleep(LOOK_EVERY) => true,
+                        () = broken.notified() => false,
+                    }
+                })
+            };
+            if mode != Mode::Follow || rest() != Ok(true) {
                 return Ok(());
             }
         }
