@@ -12,9 +12,10 @@ use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 use whodid::event::{Event, Stamp, encode};
 use whodid::index::embedded::{Searcher, Writer, folder};
-use whodid::index::{Entries, Index as _, IndexError, Search};
+use whodid::index::{Entries, Entry, Index as _, IndexError, Search};
 use whodid::query::Subject;
 use whodid::query::ast::Ast;
+use whodid::trail::tree::{self, Hash};
 
 use crate::generate;
 
@@ -26,6 +27,7 @@ pub(crate) const ORIGIN: &str = "example.org/web-1/test";
 /// A trail in memory.
 pub(crate) struct Trail {
     events: Vec<Event>,
+    leaves: Vec<Hash>,
     first: AtomicU64,
     acknowledged: AtomicU64,
 }
@@ -33,9 +35,13 @@ pub(crate) struct Trail {
 impl Trail {
     /// Of events as the trail gives them back.
     pub(crate) fn new(events: Vec<Event>) -> Self {
-        let stored = |mut event: Event| Event::decode(&encode(&mut event).0).expect("an event reads back");
         let acknowledged = AtomicU64::new(events.len() as u64);
-        Self { events: events.into_iter().map(stored).collect(), first: AtomicU64::new(0), acknowledged }
+        let stored = |mut event: Event| {
+            let line = encode(&mut event).0;
+            (Event::decode(&line).expect("an event reads back"), tree::leaf(&line))
+        };
+        let (events, leaves) = events.into_iter().map(stored).unzip();
+        Self { events, leaves, first: AtomicU64::new(0), acknowledged }
     }
 
     /// From now on asking for an earlier entry is an error of the test.
@@ -64,6 +70,21 @@ impl Entries for &Trail {
     fn event(&self, seq: u64) -> Result<Event, IndexError> {
         assert!(seq >= self.first()?, "{seq} was pruned");
         Ok(self.events[seq as usize].clone())
+    }
+
+    fn entries<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<Entry, IndexError>> + 'e>, IndexError> {
+        let hashed = self.scan(from)?.map(|entry| {
+            let (seq, event) = entry?;
+            Ok(Entry { seq, event, leaf: self.leaf(seq)? })
+        });
+        Ok(Box::new(hashed))
+    }
+
+    fn leaf(&self, seq: u64) -> Result<Hash, IndexError> {
+        Ok(self.leaves[seq as usize])
     }
 
     fn scan<'e>(

@@ -153,6 +153,11 @@ impl Cluster {
         self.send(method, path, body).await.map(|(_, reply)| reply)
     }
 
+    /// Fails where the status of an answer says that it was not done.
+    pub fn check(&self, reply: &Reply) -> Result<(), Failure> {
+        failure::of_status(&self.name(), reply)
+    }
+
     /// Does several things at a time on the threads that drive the connections.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)

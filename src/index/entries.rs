@@ -5,6 +5,16 @@ use std::sync::Arc;
 use super::IndexError;
 use crate::event::Event;
 use crate::trail::Reader;
+use crate::trail::tree::{self, Hash};
+
+/// An entry with its hash.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub seq: u64,
+    pub event: Event,
+    /// Of its bytes in the trail.
+    pub leaf: Hash,
+}
 
 /// Reads the trail up to its last acknowledged entry, also while its writer runs.
 pub trait Entries: Send + Sync {
@@ -27,6 +37,14 @@ pub trait Entries: Send + Sync {
         &'e self,
         from: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError>;
+
+    /// The same with the hash of each.
+    #[expect(clippy::type_complexity, reason = "a trait's method cannot return `impl` and stay usable as an object")]
+    fn entries<'e>(&'e self, from: u64)
+    -> Result<Box<dyn Iterator<Item = Result<Entry, IndexError>> + 'e>, IndexError>;
+
+    /// The hash of an entry.
+    fn leaf(&self, seq: u64) -> Result<Hash, IndexError>;
 }
 
 impl Entries for Reader {
@@ -52,6 +70,21 @@ impl Entries for Reader {
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
         Ok(Box::new(Self::scan(self, from)?.map(|entry| Ok(entry?))))
     }
+
+    fn entries<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<Entry, IndexError>> + 'e>, IndexError> {
+        let hashed = self.hashed(from)?.map(|entry| {
+            let (seq, event, leaf) = entry?;
+            Ok(Entry { seq, event, leaf })
+        });
+        Ok(Box::new(hashed))
+    }
+
+    fn leaf(&self, seq: u64) -> Result<Hash, IndexError> {
+        Ok(tree::leaf(&self.line(seq)?))
+    }
 }
 
 impl<E: Entries> Entries for Arc<E> {
@@ -76,5 +109,16 @@ impl<E: Entries> Entries for Arc<E> {
         from: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError> {
         (**self).scan(from)
+    }
+
+    fn entries<'e>(
+        &'e self,
+        from: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<Entry, IndexError>> + 'e>, IndexError> {
+        (**self).entries(from)
+    }
+
+    fn leaf(&self, seq: u64) -> Result<Hash, IndexError> {
+        (**self).leaf(seq)
     }
 }

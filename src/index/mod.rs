@@ -14,7 +14,7 @@ mod error;
 mod joined;
 mod term;
 
-pub use entries::Entries;
+pub use entries::{Entries, Entry};
 pub use error::{Damage, IndexError};
 pub use joined::Joined;
 

@@ -180,6 +180,22 @@ impl Reader {
         }))
     }
 
+    /// The same with the hash of each.
+    pub fn hashed(
+        &self,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<(u64, Event, tree::Hash), TrailError>> + '_, TrailError> {
+        let mut lines = self.lines(from)?;
+        Ok(std::iter::from_fn(move || match lines.next() {
+            Ok(Some((seq, line))) => {
+                let leaf = tree::leaf(line);
+                Some(self.decode(seq, line).map(|event| (seq, event, leaf)))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
     pub fn stat(&self) -> Result<Stat, TrailError> {
         let checkpoint = self.checkpoint()?;
         let firsts = segment::list(&self.layout)?;

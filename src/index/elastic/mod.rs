@@ -6,17 +6,21 @@
 //! line is the entry of the trail, byte for byte, and `leaf` its hash there.
 
 mod document;
+mod forget;
 mod lower;
 mod lucene;
 mod names;
 mod position;
+mod reconcile;
 mod template;
+mod write;
 
-pub use document::document;
 pub use lower::{Lowered, lower};
 pub use names::{BadPattern, Names};
 pub use position::{Held, Position, folder};
+pub use reconcile::{Day, Report, Scope, reconcile};
 pub use template::template;
+pub use write::Writer;
 
 use crate::cluster::Access;
 
@@ -50,14 +54,16 @@ mod field {
     pub(super) const TRAIL: &str = "trail";
     /// The place in the trail.
     pub(super) const SEQ: &str = "seq";
-    /// The entry itself: kept, not searched.
-    pub(super) const LINE: &str = "line";
     /// The hash of the entry: its leaf in the tree, in hex.
     pub(super) const LEAF: &str = "leaf";
     /// `detail`: path and value.
     pub(super) const DETAIL: &str = "detail";
     /// The text fields that have a value: one without a word leaves no term.
     pub(super) const HAS: &str = "has";
+    /// True where the cluster refused the whole document.
+    pub(super) const REDUCED: &str = "reduced";
+    /// Why it did.
+    pub(super) const INDEX_ERROR: &str = "index_error";
     /// Below it, the words of each text field.
     pub(super) const WORDS: &str = "words";
     /// Below it, each time in microseconds: `date` has milliseconds.

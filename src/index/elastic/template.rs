@@ -9,19 +9,20 @@ use serde_json::{Map, Value as Json, json};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{compared, field};
+use super::{Settings, compared, field};
+use crate::cluster::Distribution;
 use crate::event::fields::{FIELDS, Kind};
 
 /// The body of `PUT _index_template/<name>`.
-pub fn template(patterns: &[&str]) -> Json {
+pub fn template(settings: &Settings, _distribution: Distribution) -> Json {
     json!({
-        "index_patterns": patterns,
+        "index_patterns": [settings.names.all()],
         "priority": 200,
         "template": {
             "settings": {"index": {"refresh_interval": "1s", "codec": "best_compression"}},
             "mappings": {"dynamic": false, "properties": properties()}
         },
-        "_meta": {"made_by": "whodid", "version": env!("CARGO_PKG_VERSION")}
+        "_meta": {"made_by": "whodid", "schema": fingerprint()}
     })
 }
 
@@ -43,10 +44,10 @@ fn properties() -> Json {
     for (name, mapping) in [
         (field::TRAIL, keyword()),
         (field::SEQ, json!({"type": "long"})),
-        (field::LINE, json!({"type": "keyword", "index": false, "doc_values": false})),
         (field::LEAF, json!({"type": "keyword", "index": false, "doc_values": false})),
         (field::DETAIL, json!({"type": "keyword", "doc_values": false})),
         (field::HAS, keyword()),
+        (field::REDUCED, json!({"type": "boolean"})),
     ] {
         properties.insert(name.to_owned(), mapping);
     }
