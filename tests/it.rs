@@ -24,6 +24,7 @@ mod quickstart;
 mod random;
 mod real_logs;
 mod rotations;
+mod servers;
 mod shipped;
 mod sources;
 mod tidy;
