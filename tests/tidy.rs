@@ -26,7 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("digest", &["event"]),
     ("sessions", &["event"]),
     ("cluster", &["event", "clock", "aws"]),
-    ("index", &["event", "durable", "query", "trail", "cluster"]),
+    // Of the configuration only what it says of the index.
+    ("index", &["event", "durable", "config", "query", "trail", "cluster"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
     // Of the trail only what reads it.

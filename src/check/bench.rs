@@ -186,6 +186,7 @@ pub(crate) fn config(alert: Alert, query: &str) -> Config {
         anchors: Vec::new(),
         lists: Default::default(),
         people: std::sync::Arc::default(),
+        index: Default::default(),
         keep: crate::config::Keep::default(),
         link: true,
         signing: crate::config::Signing::default(),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::ops::Bound;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -19,8 +18,7 @@ use crate::check::{Key, Question, span};
 use crate::config::Config;
 use crate::config::alert::Alert;
 use crate::event::{Stamp, escape};
-use crate::index::Joined;
-use crate::index::embedded::Searcher;
+use crate::pipeline::views;
 use crate::query::Unset;
 use crate::trail::Reader;
 
@@ -109,7 +107,7 @@ fn test(config: &Config, id: &str, span: &Span) -> anyhow::Result<String> {
     if slots.is_cut {
         say::aside(format_args!("note: only the newest {SLOTS_MAX} evaluations are replayed"));
     }
-    let index = Joined::new(Searcher::open(&config.data, Reader::open(&config.data)?), Arc::clone(&config.people));
+    let index = views::searcher(config, Reader::open(&config.data)?);
     let history = replay(&question, &index, &slots.slots)?;
     Ok(told(&question, &history, (since, until)))
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::ArgGroup;
 
@@ -15,8 +14,8 @@ use crate::check::status::FILE_NAME;
 use crate::check::{self, Finding, Freshness, Question, State, Status};
 use crate::config::Config;
 use crate::event::{Stamp, escape};
-use crate::index::embedded::Searcher;
-use crate::index::{Index, Joined, Search};
+use crate::index::{Index, Search};
+use crate::pipeline::views;
 use crate::query::Query;
 use crate::trail::{Mode, Reader};
 
@@ -53,10 +52,8 @@ impl Args {
     fn answer(&self, place: &Place) -> anyhow::Result<(State, String)> {
         let config = place.settings()?;
         let questions = self.questions(&config)?;
-        let index = Joined::new(
-            Searcher::open(&config.data, Reader::open_as(&config.data, Mode::new(config.clock.is_replay()))?),
-            Arc::clone(&config.people),
-        );
+        let trail = Reader::open_as(&config.data, Mode::new(config.clock.is_replay()))?;
+        let index = views::searcher(&config, trail);
         let status = status(&config)?;
         let freshness = Freshness { status: status.as_ref(), now: config.clock.now(), stale_after: config.stale_after };
         let ask = |question: &Question<'_>| check::check(question, &index, &freshness);

@@ -16,8 +16,8 @@ use crate::check::status::{FILE_NAME, Health, Status};
 use crate::config::source::From;
 use crate::config::{Config, Source, source};
 use crate::event::{Family, escape};
-use crate::index::embedded::Searcher;
 use crate::index::{Index as _, Search};
+use crate::pipeline::views;
 use crate::query::ast::Ast;
 use crate::trail::{Mode, Reader, TrailError};
 use crate::{collect, sources};
@@ -268,7 +268,7 @@ impl Findings {
             Ok(stat) => self.good("trail", format!("{} entries in {}", stat.size, config.data.display())),
             Err(error) => self.bad("trail", error),
         }
-        match Searcher::open(&config.data, reader).count(&Search::all(Ast::All)) {
+        match views::plain_searcher(config, reader).count(&Search::all(Ast::All)) {
             Ok((events, _)) => self.good("index", format!("{events} events can be searched")),
             Err(error) => self.bad("index", error),
         }

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::ArgGroup;
@@ -13,8 +12,8 @@ use super::say;
 use super::settings::Place;
 use super::span::Span;
 use crate::config::Config;
-use crate::index::embedded::Searcher;
-use crate::index::{Hits, Index as _, Joined, Search};
+use crate::index::{Hits, Index as _, Search};
+use crate::pipeline::views;
 use crate::query::ast::Ast;
 use crate::trail::Reader;
 
@@ -50,7 +49,7 @@ impl Args {
         let (since, until) = self.span.bounds(config.clock.now())?;
         let search = Search { query: self.tree(&config)?, since, until, from_seq: 0 };
         let started = Instant::now();
-        let index = Joined::new(Searcher::open(&config.data, Reader::open(&config.data)?), Arc::clone(&config.people));
+        let index = views::searcher(&config, Reader::open(&config.data)?);
         let mut hits = index.search(&search, self.limit)?;
         index.attribute(&mut hits.newest, hits.complete_to)?;
         let took = started.elapsed();

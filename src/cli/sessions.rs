@@ -8,8 +8,8 @@ use super::say;
 use super::settings::Place;
 use super::span::Span;
 use super::table::table;
-use crate::index::embedded::Searcher;
 use crate::index::{Index as _, Search};
+use crate::pipeline::views;
 use crate::query::Query;
 use crate::sessions::{ACTIONS, Ending, Session, Sessions};
 use crate::trail::Reader;
@@ -45,7 +45,7 @@ impl Args {
         let query = format!("what.action:({})", ACTIONS.join(" OR "));
         // What ends a session may come after the time that was asked for, but never before it.
         let search = Search { since, ..Search::all(Query::parse(&query)?.at(now)) };
-        let index = Searcher::open(&config.data, Reader::open(&config.data)?);
+        let index = views::plain_searcher(&config, Reader::open(&config.data)?);
         let mut sessions = Sessions::default();
         let complete_to = index.each(&search, &mut |hit| {
             sessions.take(hit.seq, &hit.event);

@@ -90,6 +90,7 @@ pub(super) fn assemble(place: &Place<'_>, text: &str) -> Result<Config, Problems
         anchors: settings.anchors,
         people: settings.people.into(),
         lists: in_force,
+        index: settings.index,
         keep: settings.keep,
         link: settings.link,
         signing: settings.signing,

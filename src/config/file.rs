@@ -16,7 +16,9 @@ use super::machine::Machine;
 use super::section::{Document, Key, Section};
 use super::setting::{At, Size};
 use super::source::{self, Source};
-use super::{Keep, Signing, anchor, channel, cloudtrail, intake, lists, person, queue, settings, signing};
+use super::{
+    Index, Keep, Signing, anchor, channel, cloudtrail, index, intake, lists, person, queue, settings, signing,
+};
 
 /// What a configuration says, before the queries and alerts beside it are read.
 pub(super) struct Settings {
@@ -27,6 +29,7 @@ pub(super) struct Settings {
     pub(super) clock: Clock,
     pub(super) sources: Vec<Source>,
     pub(super) intake: intake::Places,
+    pub(super) index: Index,
     pub(super) keep: Keep,
     pub(super) link: bool,
     pub(super) signing: Signing,
@@ -63,6 +66,7 @@ pub(super) fn read(document: &Document<'_>, folder: &Path, machine: &Machine) ->
         clock,
         sources: read_sources(&mut top, clock, folder, machine),
         intake: intake::read(top.section_or_empty(&intake::INTAKE), folder),
+        index: index::read(top.section_or_empty(&index::INDEX), folder),
         keep: Keep::default(),
         link: read_link(&mut top),
         signing: Signing::default(),

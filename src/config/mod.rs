@@ -17,6 +17,7 @@ mod cloudtrail;
 mod definitions;
 pub mod example;
 mod file;
+pub mod index;
 pub mod intake;
 mod lists;
 mod machine;
@@ -35,6 +36,7 @@ pub mod witness;
 pub use alert::{Alert, Channel};
 pub use anchor::Anchor;
 pub use definitions::Kind;
+pub use index::Index;
 pub use intake::Intake;
 pub use machine::Machine;
 pub use problem::{Problem, Problems};
@@ -77,6 +79,8 @@ pub struct Config {
     pub people: Arc<People>,
     /// What queries may name; those that are known and not set among them.
     pub lists: Lists,
+    /// Where events are found again.
+    pub index: Index,
     /// How much of the trail is kept.
     pub keep: Keep,
     /// Whether it is said who was behind what.

@@ -11,7 +11,7 @@ use crate::sources::zone::Zone;
 use super::section::{Key, Shape, Table};
 use super::setting::{At, Pattern, Size};
 use super::signing::SshKey;
-use super::{anchor, channel, intake, lists, person, queue};
+use super::{anchor, channel, index, intake, lists, person, queue};
 
 pub(super) static TOP: Table = Table {
     name: "",
@@ -25,6 +25,7 @@ pub(super) static TOP: Table = Table {
         &person::PERSON,
         &TRAIL,
         &anchor::ANCHOR,
+        &index::INDEX,
         &LINK,
         &CHECK,
         &ALERTS,

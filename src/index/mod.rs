@@ -86,3 +86,34 @@ pub trait Index: Send + Sync {
         Ok(())
     }
 }
+
+impl Index for Box<dyn Index> {
+    fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError> {
+        (**self).search(search, limit)
+    }
+
+    fn count(&self, search: &Search) -> Result<(u64, u64), IndexError> {
+        (**self).count(search)
+    }
+
+    fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
+        (**self).each(search, each)
+    }
+
+    fn attribute(&self, hits: &mut [Hit], before: u64) -> Result<(), IndexError> {
+        (**self).attribute(hits, before)
+    }
+}
+
+/// An index that takes the trail in: the one writer of it.
+pub trait View: Send {
+    /// Every event before this place can be found.
+    fn complete_to(&self) -> u64;
+
+    /// Takes in the trail up to a place, or as far as it comes; returns what the index is complete to. Whoever wants to
+    /// be able to stop asks for a nearer place. After an error the same call may be made again.
+    fn catch_up(&mut self, trail: &dyn Entries, upto: u64, now: Stamp) -> Result<u64, IndexError>;
+}
+
+/// So many events are asked for at a time by whoever shows how far it is.
+pub const STEP_EVENTS: u64 = 100_000;

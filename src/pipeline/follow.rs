@@ -3,7 +3,6 @@
 //! Searches do not wait for it: they go through the rest of the trail themselves. So it commits at most
 //! once in [`COMMIT_AFTER`], and when it fails it tries again while the trail goes on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +11,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
-use crate::index::IndexError;
-use crate::index::embedded::Writer;
+use crate::config::Config;
+use crate::index::{IndexError, View};
 use crate::trail::Reader;
 
+use super::views;
 use super::writer::Reached;
 
 /// A commit costs some 20 ms and a small file for each; a search through what arrives in a second costs less.
@@ -31,7 +31,7 @@ pub(super) struct Indexed {
 }
 
 pub(super) struct Follower {
-    pub(super) data: PathBuf,
+    pub(super) config: Config,
     pub(super) trail: Arc<Reader>,
     pub(super) reached: watch::Receiver<Reached>,
     pub(super) indexed: watch::Sender<Indexed>,
@@ -39,7 +39,7 @@ pub(super) struct Follower {
 
 /// Follows the trail until its writer has ended; the last try's failure is the answer.
 pub(super) fn run(mut follower: Follower, runtime: &Handle) -> Result<(), IndexError> {
-    let mut writer: Option<Writer> = None;
+    let mut writer: Option<Box<dyn View>> = None;
     loop {
         let goes_on = match follower.take_in(&mut writer) {
             Ok(()) => runtime.block_on(async { follower.rest(COMMIT_AFTER).await && follower.news().await }),
@@ -57,14 +57,17 @@ pub(super) fn run(mut follower: Follower, runtime: &Handle) -> Result<(), IndexE
 }
 
 impl Follower {
-    fn take_in(&mut self, writer: &mut Option<Writer>) -> Result<(), IndexError> {
+    fn take_in(&mut self, writer: &mut Option<Box<dyn View>>) -> Result<(), IndexError> {
         let upto = self.reached.borrow_and_update().acknowledged;
         let writer = match writer {
             Some(writer) => writer,
-            None => writer.insert(Writer::open(&self.data, self.trail.origin())?),
+            None => writer.insert(views::writer(&self.config, self.trail.origin())?),
         };
-        let complete_to =
-            if writer.complete_to() < upto { writer.catch_up(&*self.trail, upto)? } else { writer.complete_to() };
+        let complete_to = if writer.complete_to() < upto {
+            writer.catch_up(&*self.trail, upto, self.config.clock.now())?
+        } else {
+            writer.complete_to()
+        };
         self.indexed.send_modify(|indexed| indexed.complete_to = complete_to);
         Ok(())
     }

@@ -27,6 +27,7 @@ mod retention;
 mod rotate;
 mod seal;
 mod status;
+pub mod views;
 mod watch;
 mod writer;
 
@@ -175,12 +176,8 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     };
     let writer = spawn("write", move |runtime| writer::run(stage, Input { batches, orders }, runtime))?;
     let sealing = spawn("seal", move |runtime| seal::run(sealing, runtime))?;
-    let follower = Follower {
-        data: config.data.clone(),
-        trail: Arc::clone(&reader),
-        reached: reached.clone(),
-        indexed: indexed_tx,
-    };
+    let follower =
+        Follower { config: config.clone(), trail: Arc::clone(&reader), reached: reached.clone(), indexed: indexed_tx };
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
     let mut concluders = concluders(is_linking);

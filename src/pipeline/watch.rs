@@ -17,13 +17,13 @@ use crate::alert::{Engine, Evaluation, Memory, Patience, Standing, Which};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::event::{Event, Stamp, escape};
-use crate::index::embedded::Searcher;
-use crate::index::{Index, Joined};
+use crate::index::Index;
 use crate::trail::Reader;
 
 use super::concluding::Concluded;
 use super::follow::Indexed;
 use super::order::Order;
+use super::views;
 use super::writer::Reached;
 
 /// How the alerts are after one pass.
@@ -99,7 +99,7 @@ impl Watcher {
     }
 
     fn desk(self, tries: Tries) -> Desk {
-        let index = Joined::new(Searcher::open(&self.config.data, self.trail), Arc::clone(&self.config.people));
+        let index = views::searcher(&self.config, self.trail);
         Desk::new(self.config, self.alerts, Arc::new(index), self.orders, tries)
     }
 }

@@ -12,8 +12,8 @@ use super::super::settings::Place;
 use super::tell;
 use crate::config::Config;
 use crate::event::{EventId, escape};
-use crate::index::embedded::Searcher;
 use crate::index::{Index as _, Search};
+use crate::pipeline::views;
 use crate::query::Query;
 use crate::trail::note::{NoteError, VerifierKey};
 use crate::trail::proof::{Proof, ProofError};
@@ -110,7 +110,7 @@ fn find(config: &Config, trail: &Reader, id: &EventId) -> anyhow::Result<u64> {
 /// An index that cannot answer is no reason not to look further.
 fn indexed(config: &Config, id: &EventId) -> Option<u64> {
     let query = Query::parse(&format!("id:{id}")).ok()?.at(config.clock.now());
-    let index = Searcher::open(&config.data, Reader::open(&config.data).ok()?);
+    let index = views::plain_searcher(config, Reader::open(&config.data).ok()?);
     index.search(&Search::all(query), 1).ok()?.newest.first().map(|hit| hit.seq)
 }
 

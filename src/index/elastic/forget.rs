@@ -3,8 +3,9 @@
 use serde_json::{Value as Json, json};
 use tracing::info;
 
-use super::{Names, field};
+use super::field;
 use crate::cluster::{Body, Cluster, Failure, Method};
+use crate::config::index::Names;
 use crate::index::IndexError;
 
 /// How many documents are deleted by one request.

@@ -5,48 +5,21 @@
 //! everything below `detail` as terms of path and value in one field, however many paths there are. Its
 //! line is the entry of the trail, byte for byte, and `leaf` its hash there.
 
+mod access;
 mod document;
 mod forget;
 mod lower;
 mod lucene;
-mod names;
 mod position;
 mod reconcile;
 mod template;
 mod write;
 
 pub use lower::{Lowered, lower};
-pub use names::{BadPattern, Names};
 pub use position::{Held, Position, folder};
 pub use reconcile::{Day, Report, Scope, reconcile};
 pub use template::template;
 pub use write::Writer;
-
-use crate::cluster::Access;
-
-/// How the cluster is used as index.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub access: Access,
-    pub names: Names,
-    /// Events are found for so many days; none for as long as the trail has them.
-    pub keep_days: Option<u64>,
-    /// Whether whodid deletes the indices of older days, or somebody else does.
-    pub deletes: bool,
-    /// Whether whodid puts the template there, or somebody with more rights did.
-    pub puts_template: bool,
-    pub shards: u64,
-    /// `0-1`, as `auto_expand_replicas` has it, or a number.
-    pub replicas: String,
-    /// Name of a policy of Elasticsearch's index lifecycle management.
-    pub lifecycle: Option<String>,
-    /// How many requests may be on their way at a time.
-    pub in_flight: usize,
-    /// How many bytes a request may have, before it is packed.
-    pub batch_bytes: usize,
-    /// Whether requests are packed with gzip.
-    pub packs: bool,
-}
 
 /// Names of fields beside those of the one table.
 mod field {

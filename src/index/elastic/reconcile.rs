@@ -13,8 +13,9 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::write::{Courier, Mending};
-use super::{Held, Position, Settings, document, field, forget};
+use super::{Held, Position, access, document, field, forget};
 use crate::cluster::{Body, Cluster, Failure, Method};
+use crate::config::index::Elastic;
 use crate::event::Stamp;
 use crate::index::{Entries, Entry, IndexError};
 
@@ -74,12 +75,12 @@ impl Report {
 /// Compares, and mends what is asked for. Nobody else may write meanwhile.
 pub fn reconcile(
     data: &std::path::Path,
-    settings: &Settings,
+    settings: &Elastic,
     trail: &dyn Entries,
     scope: Scope,
 ) -> Result<Report, IndexError> {
     let origin = trail.origin()?;
-    let cluster = Arc::new(Cluster::new(&settings.access)?);
+    let cluster = Arc::new(access::connect(settings)?);
     let Some(position) = Position::read(data, &origin)? else { return Ok(Report::default()) };
     let upto = position.complete_to;
     let mut comparing = Comparing::new(&cluster, settings, &origin, position, scope);
@@ -90,7 +91,7 @@ pub fn reconcile(
 /// Mends everything, and counts again what the cluster has: after the trail was put back to an older state.
 pub(super) fn repair(
     cluster: &Arc<Cluster>,
-    settings: &Settings,
+    settings: &Elastic,
     origin: &str,
     trail: &dyn Entries,
     mut position: Position,
@@ -120,7 +121,7 @@ struct Found {
 
 struct Comparing<'c> {
     cluster: &'c Arc<Cluster>,
-    settings: &'c Settings,
+    settings: &'c Elastic,
     origin: &'c str,
     position: Position,
     scope: Scope,
@@ -135,7 +136,7 @@ struct Comparing<'c> {
 impl<'c> Comparing<'c> {
     fn new(
         cluster: &'c Arc<Cluster>,
-        settings: &'c Settings,
+        settings: &'c Elastic,
         origin: &'c str,
         position: Position,
         scope: Scope,

@@ -37,7 +37,7 @@ mod terms;
 mod write;
 
 pub use search::{Searcher, TAIL_EVENTS_MAX};
-pub use write::{COMMIT_EVENTS, Writer};
+pub use write::Writer;
 
 use std::path::{Path, PathBuf};
 

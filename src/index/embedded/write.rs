@@ -24,12 +24,12 @@ use super::intake::Intake;
 use super::partition::{self, Partition};
 use super::position::Position;
 use super::schema::Layout;
-use crate::event::Event;
-use crate::index::{Damage, Entries, IndexError};
+use crate::event::{Event, Stamp};
+use crate::index::{Damage, Entries, IndexError, View};
 
 /// [`Writer::catch_up`] commits after this many events: large segments are cheaper than many,
 /// and a kill costs no more than reading them again.
-pub const COMMIT_EVENTS: u64 = 100_000;
+const COMMIT_EVENTS: u64 = crate::index::STEP_EVENTS;
 
 /// How many partitions take in at once: live events are of today, late ones mostly of yesterday.
 const OPEN_MAX: usize = 2;
@@ -56,6 +56,16 @@ pub struct Writer {
     waiting: BTreeMap<NaiveDate, Vec<(u64, Document)>>,
     waiting_bytes: usize,
     in_flight: InFlight,
+}
+
+impl View for Writer {
+    fn complete_to(&self) -> u64 {
+        Writer::complete_to(self)
+    }
+
+    fn catch_up(&mut self, trail: &dyn Entries, upto: u64, _: Stamp) -> Result<u64, IndexError> {
+        Writer::catch_up(self, trail, upto)
+    }
 }
 
 impl Writer {
@@ -104,7 +114,7 @@ impl Writer {
     ///
     /// Whoever wants to be able to stop asks for a nearer place. Damage that is met is mended as by
     /// [`Self::open`]; after any other error the same call may be made again.
-    pub fn catch_up(&mut self, trail: &impl Entries, upto: u64) -> Result<u64, IndexError> {
+    pub fn catch_up(&mut self, trail: &dyn Entries, upto: u64) -> Result<u64, IndexError> {
         match self.try_catch_up(trail, upto) {
             Err(error) if error.needs_rebuild() => {
                 warn!(%error, "The index is mended.");
@@ -120,7 +130,7 @@ impl Writer {
         }
     }
 
-    fn try_catch_up(&mut self, trail: &impl Entries, upto: u64) -> Result<u64, IndexError> {
+    fn try_catch_up(&mut self, trail: &dyn Entries, upto: u64) -> Result<u64, IndexError> {
         let acknowledged = trail.acknowledged()?;
         if self.next > acknowledged {
             let damage = Damage::Ahead { index: self.next, trail: acknowledged };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::index::Names;
 use crate::index::Entry;
-use crate::index::elastic::{Held, Names, Position, document};
+use crate::index::elastic::{Held, Position, document};
 
 /// Documents of entries that follow one another.
 pub(super) struct Batch {

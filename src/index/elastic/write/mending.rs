@@ -3,8 +3,8 @@
 use super::batch::{Batch, Operation};
 use super::deliver::Courier;
 use crate::cluster::Failure;
+use crate::config::index::Names;
 use crate::index::Entry;
-use crate::index::elastic::Names;
 
 /// Entries in any order, some at a time.
 pub(in crate::index::elastic) struct Mending {

@@ -24,10 +24,11 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::{Names, Position, Settings};
-use crate::cluster::{Body, Cluster, Failure, Method};
+use super::Position;
+use crate::cluster::{Body, Failure, Method};
+use crate::config::index::{Elastic, Names};
 use crate::event::Stamp;
-use crate::index::{Damage, Entries, IndexError};
+use crate::index::{Damage, Entries, IndexError, View};
 use batch::Batch;
 pub(super) use deliver::Courier;
 use deliver::Landed;
@@ -44,7 +45,7 @@ const REFRESHED_AT_ONCE: usize = 50;
 pub struct Writer {
     data: PathBuf,
     origin: String,
-    settings: Settings,
+    settings: Elastic,
     courier: Arc<Courier>,
     position: Position,
     tempo: Tempo,
@@ -56,8 +57,8 @@ pub struct Writer {
 
 impl Writer {
     /// Opens the view of a trail in a cluster, or begins one: looks at the version, puts the template there.
-    pub fn open(data: &Path, origin: &str, settings: &Settings) -> Result<Self, IndexError> {
-        let cluster = Arc::new(Cluster::new(&settings.access)?);
+    pub fn open(data: &Path, origin: &str, settings: &Elastic) -> Result<Self, IndexError> {
+        let cluster = Arc::new(super::access::connect(settings)?);
         let uuid = setup::prepare(&cluster, settings)?;
         let position = match Position::read(data, origin) {
             Ok(Some(position)) if position.is_of(&uuid) => position,
@@ -87,17 +88,12 @@ impl Writer {
     }
 
     /// Deletes what the cluster has of this trail, and begins anew.
-    pub fn rebuild(data: &Path, origin: &str, settings: &Settings) -> Result<Self, IndexError> {
-        let cluster = Arc::new(Cluster::new(&settings.access)?);
+    pub fn rebuild(data: &Path, origin: &str, settings: &Elastic) -> Result<Self, IndexError> {
+        let cluster = Arc::new(super::access::connect(settings)?);
         let uuid = setup::prepare(&cluster, settings)?;
         Position::start(origin, &uuid).write(data)?;
         super::forget::forget_all(&cluster, &settings.names, origin)?;
         Self::open(data, origin, settings)
-    }
-
-    /// Every event before this place can be found.
-    pub fn complete_to(&self) -> u64 {
-        self.position.complete_to
     }
 
     /// How many documents the cluster took only in part since this writer was opened.
@@ -105,9 +101,8 @@ impl Writer {
         self.reduced
     }
 
-    /// Takes in the trail up to a place; returns what can be found. After an error the same call may be made
-    /// again: what has landed is kept.
-    pub fn catch_up(&mut self, trail: &dyn Entries, upto: u64, now: Stamp) -> Result<u64, IndexError> {
+    /// What has landed is kept, whatever comes then.
+    fn take_in_and_drop(&mut self, trail: &dyn Entries, upto: u64, now: Stamp) -> Result<u64, IndexError> {
         let acknowledged = trail.acknowledged()?;
         if !self.is_checked {
             self.check_against(trail, acknowledged)?;
@@ -247,6 +242,16 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+impl View for Writer {
+    fn complete_to(&self) -> u64 {
+        self.position.complete_to
+    }
+
+    fn catch_up(&mut self, trail: &dyn Entries, upto: u64, now: Stamp) -> Result<u64, IndexError> {
+        self.take_in_and_drop(trail, upto, now)
     }
 }
 

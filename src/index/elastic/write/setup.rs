@@ -4,16 +4,17 @@ use serde_json::Value as Json;
 use tracing::info;
 
 use crate::cluster::{Body, Cluster, Failure, Method};
+use crate::config::index::Elastic;
 use crate::index::IndexError;
-use crate::index::elastic::{Settings, template};
+use crate::index::elastic::template;
 
 /// The name of the template; its pattern is behind it, so that two configurations do not fight.
-fn name(settings: &Settings) -> String {
+fn name(settings: &Elastic) -> String {
     settings.names.all().trim_end_matches(['*', '-', '.', '_']).to_owned()
 }
 
 /// Returns the cluster's own id.
-pub(super) fn prepare(cluster: &Cluster, settings: &Settings) -> Result<String, IndexError> {
+pub(super) fn prepare(cluster: &Cluster, settings: &Elastic) -> Result<String, IndexError> {
     let server = cluster.server()?;
     let path = format!("/_index_template/{}", name(settings));
     let wanted = template(settings, server.distribution);

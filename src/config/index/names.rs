@@ -40,6 +40,12 @@ const DAYS_AFTER: i64 = 2;
 /// Logs on computers that anybody still has.
 const FIRST_YEAR: i32 = 2000;
 
+impl Default for Names {
+    fn default() -> Self {
+        Self { pattern: "whodid-%Y.%m.%d".to_owned(), prefix: "whodid-".to_owned() }
+    }
+}
+
 impl Names {
     pub fn new(pattern: &str) -> Result<Self, BadPattern> {
         let prefix = pattern.split('%').next().unwrap_or_default();
