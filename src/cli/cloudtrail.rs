@@ -9,13 +9,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use memchr::memmem::Finder;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::say;
 use super::settings::Place;
 use crate::digest::{Counts, Judge, Looked, Report, Told};
-use crate::event::delivery::{DigestsMissing, PublicKey};
+use crate::event::delivery::{DigestsMissing, PublicKey, listed};
 use crate::event::own::action;
 use crate::event::{Event, Stamp, escape};
 use crate::query;
@@ -79,9 +78,6 @@ const WANTED: [&str; 6] = [
     "\"action\":\"digest.read\"",
     "\"action\":\"digest.key\"",
 ];
-
-/// A list of keys: a hundred regions with a key for each month are 1 MB.
-const KEYS_BYTES_MAX: u64 = 16 << 20;
 
 impl Args {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
@@ -218,47 +214,10 @@ impl Reading {
     }
 }
 
-/// The answer of `ListPublicKeys`; its times are numbers or RFC 3339, as the AWS CLI was told to print them.
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(rename = "PublicKeyList", alias = "publicKeyList")]
-    keys: Vec<ListedKey>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListedKey {
-    fingerprint: String,
-    value: String,
-    validity_start_time: Json,
-    validity_end_time: Json,
-}
-
 fn read_keys(path: &Path) -> anyhow::Result<Vec<PublicKey>> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(KEYS_BYTES_MAX).read_to_string(&mut text)?;
-    let Listed { keys } = serde_json::from_str(&text).context("not what `aws cloudtrail list-public-keys` prints")?;
-    let mut read = Vec::new();
-    for key in keys {
-        let instant = |value: &Json| instant(value).with_context(|| format!("{value} is no time"));
-        read.push(PublicKey {
-            valid_from: instant(&key.validity_start_time)?,
-            valid_until: instant(&key.validity_end_time)?,
-            fingerprint: key.fingerprint,
-            value: key.value,
-            region: String::new(),
-        });
-    }
-    Ok(read)
-}
-
-fn instant(value: &Json) -> Option<Stamp> {
-    let seconds = |seconds: f64| (seconds.abs() < 1e11).then(|| Stamp::from_unix(seconds as i64, 0));
-    match value {
-        Json::Number(number) => seconds(number.as_f64()?),
-        Json::String(text) => Stamp::parse(text).or_else(|| seconds(text.parse().ok()?)),
-        _ => None,
-    }
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(listed::BYTES_MAX + 1).read_to_end(&mut text)?;
+    Ok(listed::read(&text)?)
 }
 
 fn exit(report: &Report) -> Exit {

@@ -5,6 +5,8 @@
 //! of its own, so that it is stored once, however often the same bytes are read. Of several verdicts about one
 //! object the newest counts.
 
+pub mod listed;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
