@@ -123,7 +123,8 @@ impl<'a> Object<'a> {
             // One that is not packed has been held to no limit yet.
             Content::Digest(content) => {
                 let room = self.bytes_max.saturating_sub(content.len() as u64);
-                content.extend(bytes.iter().take(usize::try_from(room).unwrap_or(usize::MAX)));
+                let room = usize::try_from(room).unwrap_or(usize::MAX);
+                content.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             }
             Content::Records(records) => {
                 records.decoder.push(bytes, self.clock.now(), &mut records.events);
@@ -134,12 +135,11 @@ impl<'a> Object<'a> {
     }
 
     /// The content is over. `problem`: it is damaged; `rest`: it came to its end, but that is not the end.
-    fn end(self, problem: Option<String>, rest: Option<Rest>, outlet: &mut Outlet) -> Result<(), Closed> {
+    fn end(self, mut problem: Option<String>, mut rest: Option<Rest>, outlet: &mut Outlet) -> Result<(), Closed> {
         let Self { about, content, when, clock, hash, bytes, bytes_max } = self;
         let now = clock.now();
         let sha256 = HEXLOWER.encode(&hash.finalize());
         let is_whole = problem.is_none() || rest.is_some();
-        let (mut problem, mut rest) = (problem, rest);
         let (mut sent, mut known) = (0, 0);
         match content {
             Content::Records(mut records) => {
@@ -203,8 +203,11 @@ fn is_json_object(content: &[u8]) -> bool {
 
 /// Says what is wrong with an object, and keeps what should not be there.
 fn damaged(origin: &str, problem: &str, rest: Option<Rest>, outlet: &mut Outlet) -> Result<(), Closed> {
-    // The name of an object is unique, wherever it lies.
-    let name = origin.rsplit('/').next().unwrap_or(origin);
+    // The name that CloudTrail gives is unique, wherever the object lies; any other says nothing without its folder.
+    let name = match names::delivered(origin) {
+        Some(_) => origin.rsplit('/').next().unwrap_or(origin),
+        None => origin,
+    };
     let notice = Notice::damaged(outlet.source(), origin, problem);
     match rest {
         None => outlet.say_once(notice, &[name.as_bytes(), problem.as_bytes()]),
@@ -225,9 +228,11 @@ pub(super) fn quarantine(notice: Notice, rest: Rest) -> Notice {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
     use std::sync::Arc;
 
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -238,12 +243,21 @@ mod tests {
     use crate::config::Source;
     use crate::config::source::From;
     use crate::event::Family;
+    use crate::event::own::action;
     use crate::sources::secrets::Marks;
 
     const DIGEST: &str = "AWSLogs/1/CloudTrail-Digest/r/2026/11/20/1_CloudTrail-Digest_r_t_r_20261120T101530Z.json";
 
     /// How often each action was sent for a digest with this content, of which 64 bytes are allowed.
     fn sent(content: &str) -> HashMap<String, usize> {
+        let mut actions = HashMap::new();
+        events(DIGEST, content.as_bytes())
+            .iter()
+            .for_each(|event| *actions.entry(event.what.action.to_string()).or_default() += 1);
+        actions
+    }
+
+    fn events(origin: &str, content: &[u8]) -> Vec<Event> {
         let clock = Clock::Fixed(Stamp::from_unix(1_795_176_000, 0));
         let source = Source {
             name: "aws".to_owned(),
@@ -260,15 +274,33 @@ mod tests {
         let shared = Shared { registry, progress: Arc::new(Progress::default()), clock, mode: Mode::Once };
         let (tx, mut rx) = mpsc::channel::<Batch>(16);
         let mut outlet = Outlet::new("aws", tx, shared);
-        let about = About { origin: DIGEST, signature: None };
+        let about = About { origin, signature: None };
         let ended = read(Cursor::new(content), about, &setting, &mut outlet, |_| true);
         assert!(matches!(ended, Ok(Ended::Read)), "{ended:?}");
         outlet.finish();
-        let mut actions = HashMap::new();
+        let mut events = Vec::new();
         while let Some(batch) = rx.blocking_recv() {
-            batch.events.iter().for_each(|event| *actions.entry(event.what.action.to_string()).or_default() += 1);
+            events.extend(batch.events);
         }
-        actions
+        events
+    }
+
+    #[test]
+    fn damage_is_told_of_each_object_once_and_the_name_alone_tells_them_apart_only_where_cloudtrail_gave_it() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(b"{\"Records\":[]}").expect("memory");
+        let mut packed = packed.finish().expect("memory");
+        packed.truncate(packed.len() - 9);
+        let told = |origin: &str| {
+            let events = events(origin, &packed);
+            let damage: Vec<_> = events.iter().filter(|event| event.what.action == action::DAMAGED).collect();
+            assert_eq!(damage.len(), 1, "{origin}");
+            damage[0].id
+        };
+        assert_ne!(told("/export/2026/11/19/part-0.json.gz"), told("/export/2026/11/20/part-0.json.gz"));
+        assert_eq!(told("/export/2026/11/19/part-0.json.gz"), told("/export/2026/11/19/part-0.json.gz"));
+        let name = "1_CloudTrail_eu-west-1_20261120T1015Z_Abc.json.gz";
+        assert_eq!(told(&format!("s3://audit/AWSLogs/1/CloudTrail/eu-west-1/{name}")), told(&format!("/copy/{name}")));
     }
 
     #[test]
