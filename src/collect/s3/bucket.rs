@@ -3,13 +3,13 @@
 use std::error::Error;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::EncodingType;
 
+use super::keys::url_decoded;
 use crate::aws::{Failure, Place, chain};
-use crate::config::source::From;
+use crate::config::source;
 
 /// Why the bucket did not give what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,15 +66,10 @@ impl S3Error {
     pub(in crate::collect) fn unreachable(error: &(dyn Error + 'static)) -> Self {
         Self::Aws(Failure::Unreachable(chain(error)))
     }
+}
 
-    fn of<E>(error: &SdkError<E>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        Self::of_failure(Failure::of(error))
-    }
-
-    fn of_failure(failure: Failure) -> Self {
+impl From<Failure> for S3Error {
+    fn from(failure: Failure) -> Self {
         match failure {
             Failure::Denied(said) => Self::Denied(said),
             Failure::WrongRegion => Self::WrongRegion,
@@ -122,14 +117,14 @@ pub(super) struct Listing {
 
 impl Bucket {
     /// With the credentials of the normal chain.
-    pub(super) async fn open(from: &From) -> Result<Self, S3Error> {
-        let From::S3 { bucket, region, endpoint, path_style, .. } = from else { return Err(S3Error::NoBucket) };
+    pub(super) async fn open(from: &source::From) -> Result<Self, S3Error> {
+        let source::From::S3 { bucket, region, endpoint, path_style, .. } = from else { return Err(S3Error::NoBucket) };
         let place = Place { region: region.as_deref(), endpoint: endpoint.as_deref(), path_style: *path_style };
         Self::at(place, bucket).await
     }
 
     pub(in crate::collect) async fn at(place: Place<'_>, name: &str) -> Result<Self, S3Error> {
-        let config = place.s3().await.map_err(|none| S3Error::Aws(none.into()))?;
+        let config = place.s3().await.map_err(Failure::from)?;
         Ok(Self { client: Client::from_conf(config.build()), name: name.to_owned() })
     }
 
@@ -148,7 +143,7 @@ impl Bucket {
         match request.send().await {
             Ok(page) => Page::of(page),
             // A listing that is not found is a bucket that is not there, whatever the service calls it.
-            Err(error) => Err(match S3Error::of(&error) {
+            Err(error) => Err(match S3Error::from(Failure::of(&error)) {
                 S3Error::Gone => S3Error::NoBucket,
                 other => other,
             }),
@@ -162,7 +157,7 @@ impl Bucket {
             0 => request,
             offset => request.range(format!("bytes={offset}-")).set_if_match(tag.map(str::to_owned)),
         };
-        request.send().await.map_err(|error| S3Error::of(&error))
+        Ok(request.send().await.map_err(|error| Failure::of(&error))?)
     }
 }
 
@@ -170,7 +165,8 @@ impl Page {
     fn of(page: ListObjectsV2Output) -> Result<Self, S3Error> {
         // Some servers do not know of it, and say nothing.
         let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
-        let decoded = |name: &str| if is_encoded { url_decoded(name) } else { name.to_owned() };
+        // What is not written so is not encoded, whatever the server says.
+        let decoded = |name: &str| url_decoded(name).filter(|_| is_encoded).unwrap_or_else(|| name.to_owned());
         let more = page.next_continuation_token().filter(|_| page.is_truncated() == Some(true)).map(str::to_owned);
         // Taken for the end, it would hide all that follows.
         if more.is_none() && page.is_truncated() == Some(true) {
@@ -187,47 +183,9 @@ impl Page {
     }
 }
 
-/// A key as a listing with `encoding-type=url` writes it: `+` is a blank, `%2F` a slash.
-fn url_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let hex = |digit: Option<u8>| digit.and_then(|digit| char::from(digit).to_digit(16));
-                let mut ahead = rest.clone();
-                match (hex(ahead.next()), hex(ahead.next())) {
-                    (Some(high), Some(low)) => {
-                        rest = ahead;
-                        u8::try_from(high * 16 + low).unwrap_or(byte)
-                    }
-                    _ => byte,
-                }
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_read_as_they_are() {
-        for (written, key) in [
-            ("AWSLogs/1/a.json", "AWSLogs/1/a.json"),
-            ("a%2Fb+c%2B%01%C3%A4", "a/b c+\u{1}\u{e4}"),
-            ("100%", "100%"),
-            ("%4", "%4"),
-            ("%zz%2", "%zz%2"),
-            ("", ""),
-        ] {
-            assert_eq!(url_decoded(written), key, "{written}");
-        }
-    }
 
     #[test]
     fn a_listing_that_goes_on_says_how_or_is_none() {
@@ -242,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_no_delay() {
-        let of = |code: &str| S3Error::of_failure(Failure::of_code(code.to_owned(), "m"));
+        let of = |code: &str| S3Error::from(Failure::of_code(code.to_owned(), "m"));
         for code in ["AccessDenied", "AllAccessDisabled", "403"] {
             assert!(of(code).to_string().starts_with("access is denied") && !of(code).is_passing(), "{code}");
         }

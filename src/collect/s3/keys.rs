@@ -11,6 +11,7 @@
 //! of their objects, and must not be able to lead a cursor past what is still to come.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use percent_encoding::percent_decode_str;
 
 use crate::collect::names::{self, Kind};
 use crate::event::Stamp;
@@ -49,6 +50,17 @@ pub(in crate::collect) fn level(name: &str) -> Level {
 
 fn is_trail(name: &str) -> bool {
     name.strip_prefix("CloudTrail").is_some_and(|kind| kind.is_empty() || kind.starts_with('-'))
+}
+
+/// A key as S3 writes it in its notifications, and in listings with `encoding-type=url`: `%` and two hex digits for a
+/// byte, `+` for a blank. None where it is not written so.
+pub(in crate::collect) fn url_decoded(encoded: &str) -> Option<String> {
+    let is_byte = |rest: &str| matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    if !encoded.split('%').skip(1).all(is_byte) {
+        return None;
+    }
+    let encoded = encoded.replace('+', " ");
+    percent_decode_str(&encoded).decode_utf8().ok().map(String::from)
 }
 
 /// The last folder of a prefix that ends in `/`.
@@ -158,6 +170,21 @@ mod tests {
     fn start_after(prefix: &str, cursor: &str) -> Option<String> {
         let home = Home::of(prefix)?;
         home.start_after(home.overlap(home.minute(&format!("{prefix}{cursor}"))?))
+    }
+
+    #[test]
+    fn keys_are_decoded_as_they_were_written_or_not_at_all() {
+        for (written, key) in [
+            ("AWSLogs/1/a.json", "AWSLogs/1/a.json"),
+            ("a%2Fb+c%2B%01%C3%A4", "a/b c+\u{1}\u{e4}"),
+            ("%c3%a4%25", "\u{e4}%"),
+            ("", ""),
+        ] {
+            assert_eq!(url_decoded(written).as_deref(), Some(key), "{written}");
+        }
+        for broken in ["100%", "a%4", "a%zz", "a%+1", "%ff", "%%41", "%4\u{e4}"] {
+            assert_eq!(url_decoded(broken), None, "{broken}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::collect::s3::keys::url_decoded;
+
 /// SQS takes no longer message (Amazon SQS Developer Guide, "Message quotas").
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -156,25 +158,10 @@ fn place(bucket: Option<&str>, key: &str) -> Result<Place, Unclear> {
     }
 }
 
-/// A key as S3's own notifications write it: `%` and two hex digits for a byte, `+` for a blank.
+/// A key as S3's own notifications write it.
 fn decoded(encoded: &str) -> Option<String> {
     // Three bytes may stand for one; more is no key, and not worth the work.
-    if encoded.len() > 3 * KEY_BYTES_MAX {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                digit()? << 4 | digit()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    if encoded.len() > 3 * KEY_BYTES_MAX { None } else { url_decoded(encoded) }
 }
 
 #[cfg(test)]

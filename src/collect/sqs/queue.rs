@@ -1,12 +1,11 @@
 //! One queue: receiving, keeping and deleting messages, with errors in plain words.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
@@ -35,7 +34,7 @@ pub(super) enum QueueError {
     #[error("has more messages in flight than SQS allows ({0}): it is tried again")]
     Full(String),
     #[error(transparent)]
-    Aws(#[from] Failure),
+    Aws(Failure),
 }
 
 impl QueueError {
@@ -48,14 +47,14 @@ impl QueueError {
         }
     }
 
-    fn of<E>(error: &SdkError<E>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        Self::of_failure(Failure::of(error))
+    fn of_entry(entry: &BatchResultErrorEntry) -> Self {
+        let message = entry.message().unwrap_or("no reason given");
+        Failure::of_code(entry.code().to_owned(), message).into()
     }
+}
 
-    fn of_failure(failure: Failure) -> Self {
+impl From<Failure> for QueueError {
+    fn from(failure: Failure) -> Self {
         match failure {
             Failure::Denied(said) => Self::Denied(said),
             Failure::Other { code, .. } if is_no_queue(&code) => Self::NoQueue,
@@ -65,11 +64,6 @@ impl QueueError {
             Failure::Other { code, .. } if code.starts_with("Kms") || code.starts_with("KMS.") => Self::Key(code),
             other => Self::Aws(other),
         }
-    }
-
-    fn of_entry(entry: &BatchResultErrorEntry) -> Self {
-        let message = entry.message().unwrap_or("no reason given");
-        Self::of_failure(Failure::of_code(entry.code().to_owned(), message))
     }
 }
 
@@ -121,7 +115,7 @@ impl Queue {
             .wait_time_seconds(seconds(wait))
             .visibility_timeout(seconds(self.visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
-        let answer = request.send().await.map_err(|error| QueueError::of(&error))?;
+        let answer = request.send().await.map_err(|error| Failure::of(&error))?;
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(Received::of).collect())
     }
 
@@ -135,7 +129,7 @@ impl Queue {
             };
             let entries = some.iter().enumerate().map(entry).collect::<Result<_, _>>().map_err(|e| unbuilt(&e))?;
             let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
-            let answer = request.send().await.map_err(|error| QueueError::of(&error))?;
+            let answer = request.send().await.map_err(|error| Failure::of(&error))?;
             kept.extend(left(answer.failed(), some)?);
         }
         Ok(kept)
@@ -150,7 +144,7 @@ impl Queue {
             };
             let entries = some.iter().enumerate().map(entry).collect::<Result<_, _>>().map_err(|e| unbuilt(&e))?;
             let request = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
-            let answer = request.send().await.map_err(|error| QueueError::of(&error))?;
+            let answer = request.send().await.map_err(|error| Failure::of(&error))?;
             left(answer.failed(), some)?;
         }
         Ok(())
@@ -170,7 +164,7 @@ impl Queue {
     /// Tries everything that reading needs, and changes nothing but the count of receives of one message.
     pub(super) async fn probe(&self) -> Result<Probe, QueueError> {
         let receive = self.client.receive_message().queue_url(&self.url).max_number_of_messages(1);
-        receive.visibility_timeout(0).send().await.map_err(|error| QueueError::of(&error))?;
+        receive.visibility_timeout(0).send().await.map_err(|error| Failure::of(&error))?;
         // Who may delete and keep is told that this is no receipt, and who may not, that.
         let nobody = [Ticket { id: "none".to_owned(), receipt: "none".to_owned() }];
         self.delete(&nobody).await?;
@@ -243,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_the_queue_says_is_told_apart() {
-        let of = |code: &str| QueueError::of_failure(Failure::of_code(code.to_owned(), "m"));
+        let of = |code: &str| QueueError::from(Failure::of_code(code.to_owned(), "m"));
         for code in
             ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "com.amazonaws.sqs#QueueDoesNotExist"]
         {
