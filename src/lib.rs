@@ -50,6 +50,9 @@ pub mod cluster;
 /// Views of the trail that answer queries.
 pub mod index;
 
+/// Sensu's checks of Elasticsearch, taken unchanged: options to request to answer to one line.
+pub mod es_query;
+
 /// Which saved query is due at a given instant.
 pub mod schedule;
 

@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cluster", &["event", "clock", "aws"]),
     // Of the configuration only what it says of the index.
     ("index", &["event", "durable", "config", "query", "trail", "cluster"]),
+    ("es_query", &["event"]),
     ("check", &["event", "config", "query", "index"]),
     ("alert", &["event", "config", "query", "schedule", "index", "check"]),
     // Of the trail only what reads it.

@@ -14,6 +14,7 @@ mod completions;
 mod config;
 mod decode;
 mod doctor;
+mod es_query;
 mod exec;
 mod index;
 mod ingest;
@@ -117,6 +118,10 @@ pub enum Invocation {
 /// Reads the arguments; the first one is the program's name.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Invocation {
     let args: Vec<OsString> = args.into_iter().collect();
+    // Another program's options, which mean other things: -h is a host.
+    if let Some(called) = es_query::Called::of(&args) {
+        return Invocation::Said(called.run());
+    }
     let error = match Cli::try_parse_from(&args) {
         Ok(cli) => return Invocation::Command(Box::new(cli)),
         Err(error) => error,
