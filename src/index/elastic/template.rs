@@ -10,12 +10,11 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{compared, field};
-use crate::cluster::Distribution;
 use crate::config::index::Elastic;
 use crate::event::fields::{FIELDS, Kind};
 
 /// The body of `PUT _index_template/<name>`.
-pub fn template(settings: &Elastic, _distribution: Distribution) -> Json {
+pub fn template(settings: &Elastic) -> Json {
     json!({
         "index_patterns": [settings.names.all()],
         "priority": 200,

@@ -17,7 +17,7 @@ fn name(settings: &Elastic) -> String {
 pub(super) fn prepare(cluster: &Cluster, settings: &Elastic) -> Result<String, IndexError> {
     let server = cluster.server()?;
     let path = format!("/_index_template/{}", name(settings));
-    let wanted = template(settings, server.distribution);
+    let wanted = template(settings);
     if settings.puts_template {
         if !is_there(cluster, &path, &wanted)? {
             cluster.ask(Method::Put, &path, Body::json(&wanted))?;
