@@ -1,20 +1,23 @@
 //! A query as Elasticsearch and OpenSearch take it (Query DSL).
 //!
-//! Every construct has a counterpart that means the same for our documents, but for expressions that
-//! Lucene cannot take. There the query asks for more than was meant, and says so: whoever searches looks
-//! at each hit once more. What asks for more inside a NOT would find less, so there less is asked.
+//! Every construct has a counterpart that means the same for our documents. What a cluster would refuse (an
+//! expression that Lucene cannot take, a list beyond its limits, a tree that is too deep or has too many
+//! clauses) is replaced by what finds more than was meant, and the query says so: whoever searches looks at
+//! each hit once more. What asks for more inside a NOT would find less, so there less is asked.
+//!
+//! Invariant: whatever the tree, what comes out is within [`CLAUSES_MAX`] and [`DEPTH_MAX`].
 
-use std::net::IpAddr;
-use std::ops::Bound;
+mod clause;
+mod lucene;
+mod places;
+mod tree;
 
-use ipnet::IpNet;
+use std::collections::HashSet;
+
 use serde_json::{Value as Json, json};
 
-use super::{compared, field, lucene};
-use crate::event::Stamp;
-use crate::event::fields::{self, FieldRef, Kind};
-use crate::index::term;
-use crate::query::ast::{Ast, Regex, Test, Wildcard, WildcardPart};
+use crate::query::ast::Ast;
+use tree::Node;
 
 /// A query in their terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +27,38 @@ pub struct Lowered {
     pub is_exact: bool,
 }
 
+/// How much is asked of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// All that clusters take with the settings they come with.
+    Fine,
+    /// For one that refused that: no patterns, which may be too complex there, and a small tree.
+    Coarse,
+}
+
+/// Of the 1,024 that a cluster counts (`indices.query.bool.max_clause_count`, since Lucene 9 over the whole tree),
+/// the rest is for what a searcher adds. See [`clause::CLAUSE`].
+const CLAUSES_MAX: usize = 960;
+
+/// Elasticsearch 7.17 takes 20 levels (`indices.query.bool.max_nested_depth`), later ones 30; a searcher adds some.
+const DEPTH_MAX: usize = 16;
+
+const COARSE_CLAUSES_MAX: usize = 100;
+const COARSE_DEPTH_MAX: usize = 6;
+
 /// The query for a tree.
-pub fn lower(ast: &Ast) -> Lowered {
-    let mut lowering = Lowering { is_exact: true };
-    let query = lowering.ast(ast, More);
-    Lowered { query, is_exact: lowering.is_exact }
+pub fn lower(ast: &Ast, effort: Effort) -> Lowered {
+    let (clauses, depth) = match effort {
+        Effort::Fine => (CLAUSES_MAX, DEPTH_MAX),
+        Effort::Coarse => (COARSE_CLAUSES_MAX, COARSE_DEPTH_MAX),
+    };
+    let mut fitting = Fitting { is_exact: true };
+    let query = fitting.fit(&Node::of(ast, effort), More, clauses, depth);
+    // What finds more in the place of a test may be more than its share.
+    match counted(&query) <= CLAUSES_MAX {
+        true => Lowered { query, is_exact: fitting.is_exact },
+        false => Lowered { query: everything(), is_exact: false },
+    }
 }
 
 /// Which side to err on where a test cannot be said.
@@ -48,72 +78,82 @@ impl Side {
     }
 }
 
-struct Lowering {
+struct Fitting {
     is_exact: bool,
 }
 
-impl Lowering {
-    fn ast(&mut self, ast: &Ast, side: Side) -> Json {
-        match ast {
-            Ast::All => everything(),
-            Ast::Nothing => nothing(),
-            Ast::And(all) => json!({"bool": {"filter": self.each(all, side)}}),
-            Ast::Or(any) => json!({"bool": {"should": self.each(any, side), "minimum_should_match": 1}}),
-            Ast::Not(ast) => not(self.ast(ast, side.other())),
-            Ast::Leaf { field: FieldRef::Known(field), test } => self.known(field, test, side),
-            Ast::Leaf { field: FieldRef::Detail(path), test } => detail_test(path, test),
-            Ast::Places(places) => ranges(places),
-        }
-    }
-
-    fn each(&mut self, asts: &[Ast], side: Side) -> Vec<Json> {
-        asts.iter().map(|ast| self.ast(ast, side)).collect()
-    }
-
-    fn known(&mut self, known: &fields::Field, test: &Test, side: Side) -> Json {
-        let name = compared(known);
-        match test {
-            Test::Exists if known.kind == Kind::Text => json!({"term": {field::HAS: known.name}}),
-            Test::Exists => json!({"exists": {"field": name}}),
-            Test::Keyword(value) => json!({"term": {name: value}}),
-            Test::AnyOf(values) => json!({"terms": {name: **values}}),
-            Test::Words(words) => phrase(&name, words),
-            Test::Wildcard(pattern) => json!({"wildcard": {name: {"value": wildcard("", pattern)}}}),
-            Test::Regex(regex) => self.regex(&name, regex, side),
-            Test::KeywordRange(lower, upper) => range(&name, lower.as_ref().map(json_of), upper.as_ref().map(json_of)),
-            Test::Number(number) => json!({"term": {name: number}}),
-            Test::NumberRange(lower, upper) => range(&name, lower.as_ref().map(json_of), upper.as_ref().map(json_of)),
-            Test::Ip(address) => json!({"term": {name: address.to_string()}}),
-            Test::Cidr(network) => cidr(&name, network),
-            Test::IpRange(lower, upper) => addresses(&name, lower, upper),
-            Test::TimeRange(lower, upper) => {
-                range(&name, lower.map(Stamp::micros).map(Json::from), upper.map(Stamp::micros).map(Json::from))
+impl Fitting {
+    /// The query of a node in at most so many clauses and levels.
+    fn fit(&mut self, node: &Node, side: Side, clauses: usize, depth: usize) -> Json {
+        match node {
+            Node::All => everything(),
+            Node::Nothing => nothing(),
+            Node::Test(clause) => match clause.exact() {
+                Some(exact) if clause.weight <= clauses => exact,
+                _ => self.inexact(&clause.more, side, clauses),
+            },
+            // No level is left for what is within.
+            _ if depth == 0 => self.inexact(&everything(), side, 0),
+            Node::Not(within) => {
+                bool_of(vec![], vec![self.fit(within, side.other(), clauses.saturating_sub(1), depth - 1)])
+            }
+            Node::And(all) => {
+                // Fewer parts of an AND find more: those that fit are enough.
+                let shares = if side == More { greedy(all, clauses) } else { even(all, clauses) };
+                let (mut must, mut must_not) = (Vec::new(), Vec::new());
+                for (part, share) in all.iter().zip(shares) {
+                    match part {
+                        Node::Not(within) => {
+                            must_not.push(self.fit(within, side.other(), share.saturating_sub(1), depth - 1));
+                        }
+                        part => must.push(self.fit(part, side, share, depth - 1)),
+                    }
+                }
+                bool_of(must, must_not)
+            }
+            Node::Or(any) => {
+                let shares = if side == Less { greedy(any, clauses) } else { even(any, clauses) };
+                let parts = any.iter().zip(shares).map(|(part, share)| self.fit(part, side, share, depth - 1));
+                any_of(parts.collect())
             }
         }
     }
 
-    fn regex(&mut self, name: &str, regex: &Regex, side: Side) -> Json {
-        match lucene::expression(regex) {
-            Some(expression) => json!({"regexp": {name: {"value": expression, "flags": "NONE"}}}),
-            None => {
-                self.is_exact = false;
-                if side == More { json!({"exists": {"field": name}}) } else { nothing() }
-            }
+    fn inexact(&mut self, more: &Json, side: Side, clauses: usize) -> Json {
+        self.is_exact = false;
+        match side {
+            // Where even this is too much, parts beside it that ask the same become one.
+            More if clauses > 0 => more.clone(),
+            More => everything(),
+            Less => nothing(),
         }
     }
 }
 
-/// TODO of this part: long lists.
-fn ranges(places: &crate::query::ast::Places) -> Json {
-    let each = places
-        .ranges()
-        .iter()
-        .map(|places| range(field::SEQ, Bound::Included(json!(places.start)), Bound::Excluded(json!(places.end))));
-    json!({"bool": {"should": each.collect::<Vec<_>>(), "minimum_should_match": 1}})
+/// Of so many clauses, what each part needs as long as it lasts, the small parts first.
+fn greedy(parts: &[Node], clauses: usize) -> Vec<usize> {
+    shares(parts, clauses, |_, left| left - left % clause::CLAUSE)
 }
 
-fn json_of<T: serde::Serialize>(value: T) -> Json {
-    json!(value)
+/// The same, but no part takes from what others need: none of them may be left out.
+fn even(parts: &[Node], clauses: usize) -> Vec<usize> {
+    shares(parts, clauses, |waiting, left| (left / waiting).max(1))
+}
+
+fn shares(parts: &[Node], clauses: usize, most: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+    let mut by_weight: Vec<(usize, usize)> = parts.iter().map(Node::weight).zip(0..).collect();
+    by_weight.sort_unstable();
+    let mut given = vec![0; parts.len()];
+    let (mut left, mut waiting) = (clauses, parts.len());
+    for (weight, at) in by_weight {
+        let share = weight.min(most(waiting, left));
+        if let Some(given) = given.get_mut(at) {
+            *given = share;
+        }
+        left = left.saturating_sub(share);
+        waiting -= 1;
+    }
+    given
 }
 
 fn everything() -> Json {
@@ -124,160 +164,67 @@ fn nothing() -> Json {
     json!({"match_none": {}})
 }
 
-fn not(query: Json) -> Json {
-    json!({"bool": {"must_not": [query]}})
+fn is(query: &Json, name: &str) -> bool {
+    query.get(name).is_some()
 }
 
-/// Our words hold no blank, so blanks between them cut them apart again.
-fn phrase(name: &str, words: &[String]) -> Json {
-    match words {
-        [] => nothing(),
-        [only] => json!({"term": {name: only}}),
-        words => json!({"match_phrase": {name: {"query": words.join(" "), "analyzer": "whitespace"}}}),
+fn is_everything(query: &Json) -> bool {
+    is(query, "match_all")
+}
+
+fn is_nothing(query: &Json) -> bool {
+    is(query, "match_none")
+}
+
+/// All of these, and none of those.
+fn bool_of(must: Vec<Json>, must_not: Vec<Json>) -> Json {
+    if must.iter().any(is_nothing) || must_not.iter().any(is_everything) {
+        return nothing();
+    }
+    let mut must: Vec<Json> = unlike(must).filter(|query| !is_everything(query)).collect();
+    let must_not: Vec<Json> = unlike(must_not).filter(|query| !is_nothing(query)).collect();
+    match (must.len(), must_not.len()) {
+        (0, 0) => everything(),
+        (1, 0) => must.remove(0),
+        (0, _) => json!({"bool": {"must_not": must_not}}),
+        (_, 0) => json!({"bool": {"filter": must}}),
+        _ => json!({"bool": {"filter": must, "must_not": must_not}}),
     }
 }
 
-/// Values of one path lie between it and what follows it in the order of bytes.
-fn detail_test(path: &str, test: &Test) -> Json {
-    let mut start = String::new();
-    term::push_path(&mut start, path);
-    match test {
-        Test::Exists => json!({"prefix": {field::DETAIL: {"value": start}}}),
-        Test::Keyword(value) => json!({"term": {field::DETAIL: format!("{start}{value}")}}),
-        Test::Wildcard(pattern) => json!({"wildcard": {field::DETAIL: {"value": wildcard(&start, pattern)}}}),
-        // The parser makes no other test of a path.
-        _ => nothing(),
+/// Any of these.
+fn any_of(any: Vec<Json>) -> Json {
+    if any.iter().any(is_everything) {
+        return everything();
+    }
+    let mut any: Vec<Json> = unlike(any).filter(|query| !is_nothing(query)).collect();
+    match any.len() {
+        0 => nothing(),
+        1 => any.remove(0),
+        _ => json!({"bool": {"should": any, "minimum_should_match": 1}}),
     }
 }
 
-fn wildcard(start: &str, pattern: &Wildcard) -> String {
-    let mut written = String::new();
-    let literal = |text: &str, written: &mut String| {
-        for c in text.chars() {
-            if matches!(c, '*' | '?' | '\\') {
-                written.push('\\');
-            }
-            written.push(c);
-        }
+/// Of those that stand for several tests, each once.
+fn unlike(queries: Vec<Json>) -> impl Iterator<Item = Json> {
+    let mut seen = HashSet::new();
+    queries.into_iter().filter(move |query| {
+        let stands_for_several = ["exists", "prefix", "term"].iter().any(|name| is(query, name));
+        !stands_for_several || seen.insert(query.to_string())
+    })
+}
+
+/// How many clauses a cluster counts at most.
+fn counted(query: &Json) -> usize {
+    let Some(Json::Object(parts)) = query.get("bool") else {
+        let words = query.pointer("/match_phrase").and_then(Json::as_object).and_then(|phrase| phrase.values().next());
+        let words = words.and_then(|phrase| phrase.get("query")).and_then(Json::as_str);
+        return clause::CLAUSE.max(words.map_or(0, |words| words.split(' ').count()));
     };
-    literal(start, &mut written);
-    for part in &pattern.parts {
-        match part {
-            WildcardPart::Literal(text) => literal(text, &mut written),
-            WildcardPart::One => written.push('?'),
-            WildcardPart::Many => written.push('*'),
-        }
-    }
-    written
-}
-
-fn range(name: &str, lower: Bound<Json>, upper: Bound<Json>) -> Json {
-    let mut bounds = serde_json::Map::new();
-    let mut bound = |bound, included: &str, excluded: &str| match bound {
-        Bound::Included(value) => drop(bounds.insert(included.to_owned(), value)),
-        Bound::Excluded(value) => drop(bounds.insert(excluded.to_owned(), value)),
-        Bound::Unbounded => {}
-    };
-    bound(lower, "gte", "gt");
-    bound(upper, "lte", "lt");
-    json!({"range": {name: bounds}})
-}
-
-const FIRST_V4: &str = "0.0.0.0";
-const LAST_V4: &str = "255.255.255.255";
-
-/// There, too, IPv4 lies in the middle of IPv6; here a range holds addresses of its own version only.
-fn addresses(name: &str, lower: &Bound<IpAddr>, upper: &Bound<IpAddr>) -> Json {
-    let text = |bound: &Bound<IpAddr>| bound.map(|address| json!(address.to_string()));
-    let is_v4 = [lower, upper].into_iter().any(|bound| match bound {
-        Bound::Included(address) | Bound::Excluded(address) => address.is_ipv4(),
-        Bound::Unbounded => false,
-    });
-    let closed = |bound: Bound<Json>, end: &str| match bound {
-        Bound::Unbounded => Bound::Included(json!(end)),
-        bound => bound,
-    };
-    match is_v4 {
-        true => range(name, closed(text(lower), FIRST_V4), closed(text(upper), LAST_V4)),
-        false => without_v4(name, range(name, text(lower), text(upper))),
-    }
-}
-
-fn cidr(name: &str, network: &IpNet) -> Json {
-    let term = json!({"term": {name: network.to_string()}});
-    match network {
-        IpNet::V4(_) => term,
-        IpNet::V6(_) => without_v4(name, term),
-    }
-}
-
-fn without_v4(name: &str, query: Json) -> Json {
-    let v4 = range(name, Bound::Included(json!(FIRST_V4)), Bound::Included(json!(LAST_V4)));
-    json!({"bool": {"filter": [query], "must_not": [v4]}})
+    // A NOT alone is taken from everything.
+    let alone = usize::from(parts.keys().all(|part| part == "must_not"));
+    alone + parts.values().filter_map(Json::as_array).flatten().map(counted).sum::<usize>()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::query::parse;
-
-    fn of(query: &str) -> Json {
-        let lowered = lower(&parse(query, Stamp::from_micros(0)).expect(query));
-        assert!(lowered.is_exact, "{query}");
-        lowered.query
-    }
-
-    #[test]
-    fn each_construct_has_its_counterpart() {
-        for (query, expected) in [
-            ("*", json!({"match_all": {}})),
-            ("who.name:root", json!({"term": {"who.name": "root"}})),
-            ("user.name:ro*t?", json!({"wildcard": {"who.name": {"value": "ro*t?"}}})),
-            (r"who.name:a\**", json!({"wildcard": {"who.name": {"value": r"a\**"}}})),
-            ("Failed", json!({"term": {"words.raw": "failed"}})),
-            (
-                "\"Failed password\"",
-                json!({"match_phrase": {"words.raw": {"query": "failed password", "analyzer": "whitespace"}}}),
-            ),
-            ("raw:*", json!({"term": {"has": "raw"}})),
-            ("who.ip:*", json!({"exists": {"field": "who.ip"}})),
-            ("who.port:>=1024", json!({"range": {"who.port": {"gte": 1024}}})),
-            ("where.host:[a TO n}", json!({"range": {"where.host": {"gte": "a", "lt": "n"}}})),
-            ("who.ip:10.0.0.0/8", json!({"term": {"who.ip": "10.0.0.0/8"}})),
-            ("who.ip:>10.0.0.1", json!({"range": {"who.ip": {"gt": "10.0.0.1", "lte": "255.255.255.255"}}})),
-            (
-                "who.ip:\"::/0\"",
-                json!({"bool": {"filter": [{"term": {"who.ip": "::/0"}}],
-                    "must_not": [{"range": {"who.ip": {"gte": "0.0.0.0", "lte": "255.255.255.255"}}}]}}),
-            ),
-            ("when:1970-01-01T00:00:01", json!({"range": {"micros.when": {"gte": 1_000_000, "lt": 2_000_000}}})),
-            ("auth.x\\=y:z", json!({"term": {"detail": r"auth.x\=y=z"}})),
-            ("auth.x:*", json!({"prefix": {"detail": {"value": "auth.x="}}})),
-            (r"auth.x\\:a?", json!({"wildcard": {"detail": {"value": r"auth.x\\\\=a?"}}})),
-            (
-                "a -b",
-                json!({"bool": {"filter": [
-                {"term": {"words.raw": "a"}}, {"bool": {"must_not": [{"term": {"words.raw": "b"}}]}}]}}),
-            ),
-            (
-                "a OR b",
-                json!({"bool": {"minimum_should_match": 1, "should": [
-                {"term": {"words.raw": "a"}}, {"term": {"words.raw": "b"}}]}}),
-            ),
-            ("who.name:/a+/", json!({"regexp": {"who.name": {"value": "(a)+", "flags": "NONE"}}})),
-        ] {
-            assert_eq!(of(query), expected, "{query}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_said_asks_for_more_and_inside_not_for_less() {
-        let lowered = |query: &str| lower(&parse(query, Stamp::from_micros(0)).expect(query));
-        let more = lowered(r"who.name:/\w+/");
-        assert_eq!(more, Lowered { query: json!({"exists": {"field": "who.name"}}), is_exact: false });
-        let not = lowered(r"NOT who.name:/\w+/");
-        assert_eq!(not.query, json!({"bool": {"must_not": [{"match_none": {}}]}}));
-        let twice = lowered(r"NOT (NOT who.name:/\w+/)");
-        assert_eq!(twice.query["bool"]["must_not"][0]["bool"]["must_not"][0], json!({"exists": {"field": "who.name"}}));
-    }
-}
+mod tests;

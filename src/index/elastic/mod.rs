@@ -2,20 +2,20 @@
 //!
 //! A document holds what the embedded index holds, one term for one term, so that a query means the same
 //! there: keywords as they are, texts as our own words, addresses, numbers and instants by value, and
-//! everything below `detail` as terms of path and value in one field, however many paths there are. Its
-//! line is the entry of the trail, byte for byte, and `leaf` its hash there.
+//! everything below `detail` as terms of path and value in one field, however many paths there are. `trail`
+//! and `seq` lead back to the entry, and `leaf` is its hash there: what is shown is read from the trail.
 
 mod access;
 mod document;
 mod forget;
 mod lower;
-mod lucene;
 mod position;
 mod reconcile;
 mod template;
 mod write;
 
-pub use lower::{Lowered, lower};
+pub use document::document;
+pub use lower::{Effort, Lowered, lower};
 pub use position::{Held, Position, folder};
 pub use reconcile::{Day, Report, Scope, reconcile};
 pub use template::template;
@@ -33,9 +33,11 @@ mod field {
     pub(super) const DETAIL: &str = "detail";
     /// The text fields that have a value: one without a word leaves no term.
     pub(super) const HAS: &str = "has";
-    /// True where the cluster refused the whole document.
+    /// The UTC day of `when`.
+    pub(super) const DAY: &str = "day";
+    /// True where the cluster refused the whole document: what the event says is to be read from the trail.
     pub(super) const REDUCED: &str = "reduced";
-    /// Why it did.
+    /// Why it did; kept, not searched.
     pub(super) const INDEX_ERROR: &str = "index_error";
     /// Below it, the words of each text field.
     pub(super) const WORDS: &str = "words";
