@@ -163,6 +163,22 @@ impl Cluster {
         self.runtime.block_on(work)
     }
 
+    /// Of an answer to several requests, one that has a status of its own.
+    pub fn judge(&self, part: &Json) -> Result<(), Failure> {
+        let status = part.get("status").and_then(Json::as_u64).and_then(|status| u16::try_from(status).ok());
+        match (status, part.get("error")) {
+            (Some(status), None) if status < 400 => Ok(()),
+            // Where none is given, something is wrong.
+            (status, _) => {
+                let body = Bytes::from(part.to_string());
+                failure::of_status(
+                    &self.name(),
+                    &Reply { status: status.unwrap_or(500).max(400), retry_after: None, body },
+                )
+            }
+        }
+    }
+
     /// Which software answers, and its version.
     pub fn server(&self) -> Result<Server, Failure> {
         server::of(self)

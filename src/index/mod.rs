@@ -12,11 +12,15 @@ pub mod embedded;
 mod entries;
 mod error;
 mod joined;
+mod nearest;
+mod span;
+mod tail;
 mod term;
 
 pub use entries::{Entries, Entry};
 pub use error::{Damage, IndexError};
 pub use joined::Joined;
+pub use tail::TAIL_EVENTS_MAX;
 
 use std::ops::Bound;
 

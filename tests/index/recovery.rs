@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use whodid::index::embedded::{Searcher, TAIL_EVENTS_MAX, Writer, folder};
+use whodid::index::embedded::{Searcher, Writer, folder};
 use whodid::index::{Index as _, IndexError, Search};
 use whodid::query::ast::Ast;
 

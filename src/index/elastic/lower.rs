@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use serde_json::{Value as Json, json};
 
 use crate::query::ast::Ast;
+pub(super) use clause::range;
 use tree::Node;
 
 /// A query in their terms.

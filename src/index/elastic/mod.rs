@@ -11,6 +11,7 @@ mod forget;
 mod lower;
 mod position;
 mod reconcile;
+mod search;
 mod template;
 mod write;
 
@@ -18,6 +19,7 @@ pub use document::document;
 pub use lower::{Effort, Lowered, lower};
 pub use position::{Held, Position, folder};
 pub use reconcile::{Day, Report, Scope, reconcile};
+pub use search::Searcher;
 pub use template::template;
 pub use write::Writer;
 

@@ -9,11 +9,11 @@
 use tantivy::SegmentReader;
 use tantivy::schema::Field;
 
-use super::bounds::Span;
 use super::leaf::{self, columns, phrase, postings};
 use super::schema::{Layout, SEQ, WHEN};
 use super::set::Set;
 use crate::event::fields::{self, FieldRef, Kind};
+use crate::index::span::Span;
 use crate::index::term;
 use crate::query::ast::{Ast, Test};
 

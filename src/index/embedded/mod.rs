@@ -20,14 +20,12 @@
 //! * a partition may be ahead of `position` after a crash: the writer skips what it has, and the
 //!   searcher does not look at it.
 
-mod bounds;
 mod document;
 mod evaluate;
 mod files;
 mod in_flight;
 mod intake;
 mod leaf;
-mod nearest;
 mod partition;
 mod position;
 mod schema;
@@ -36,7 +34,7 @@ mod set;
 mod terms;
 mod write;
 
-pub use search::{Searcher, TAIL_EVENTS_MAX};
+pub use search::Searcher;
 pub use write::Writer;
 
 use std::path::{Path, PathBuf};

@@ -5,15 +5,16 @@ use std::path::Path;
 use chrono::NaiveDate;
 use tantivy::{Index, IndexReader, ReloadPolicy, Searcher, SegmentReader};
 
-use super::bounds::Span;
 use super::evaluate::Segment;
 use super::files::ReadOnly;
-use super::nearest::{Nearest, Place};
 use super::schema::{Layout, SEQ, WHEN};
 use super::set::Set;
 use crate::event::Event;
 use crate::event::tag::WHEN_SUSPECT;
-use crate::index::{Damage, IndexError, Search};
+use crate::index::nearest::{Nearest, Place};
+use crate::index::span::Span;
+use crate::index::tail::Asked;
+use crate::index::{Damage, IndexError};
 
 /// The day whose partition holds an event: that of `when`, or of `observed` where `when` cannot be right.
 ///
@@ -97,15 +98,6 @@ impl Partition {
         }
         Ok(found)
     }
-}
-
-/// A search, the times it can match, and how far the index may be asked.
-pub(super) struct Asked<'s> {
-    pub(super) search: &'s Search,
-    pub(super) span: Span,
-    /// Where the search begins in the trail.
-    pub(super) from_seq: u64,
-    pub(super) complete_to: u64,
 }
 
 /// What a commit says of itself; nothing was committed yet where it says nothing.

@@ -10,15 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
 
-use super::bounds::Span;
-use super::nearest::{Nearest, Order, Place};
-use super::partition::{Asked, Partition};
+use super::partition::Partition;
 use super::position::Position;
+use crate::index::nearest::{Nearest, Order, Place};
+use crate::index::tail::{self, Asked, Page};
 use crate::index::{Damage, Entries, Hit, Hits, Index, IndexError, Search};
-use crate::query::Subject;
-
-/// The longest rest of the trail that is searched without an index: about a second's work.
-pub const TAIL_EVENTS_MAX: u64 = 200_000;
 
 /// How many matches [`Index::each`] finds at a time. Each time costs a query; each match 32 bytes.
 const PAGE: usize = 1 << 17;
@@ -69,18 +65,9 @@ impl<E: Entries> Searcher<E> {
     fn plan<'s>(&self, search: &'s Search) -> Result<Plan<'s>, IndexError> {
         // In this order: what the index is complete to was acknowledged before.
         let index = self.opened(&self.trail.origin()?)?;
-        let (complete_to, acknowledged) = (index.complete_to(), self.trail.acknowledged()?);
-        if complete_to > acknowledged {
-            let damage = Damage::Ahead { index: complete_to, trail: acknowledged };
-            return Err(IndexError::damaged(&self.folder, damage));
-        }
-        // The index may still hold what was pruned: it is no answer any more.
-        let from_seq = search.from_seq.max(self.trail.first()?);
-        let tail = complete_to.max(from_seq)..acknowledged;
-        if tail.end.saturating_sub(tail.start) > TAIL_EVENTS_MAX {
-            return Err(IndexError::Behind { by: acknowledged - complete_to });
-        }
-        Ok(Plan { asked: Asked { search, span: Span::of(search), from_seq, complete_to }, index, tail })
+        let damaged = |damage| IndexError::damaged(&self.folder, damage);
+        let (asked, tail) = tail::split(&self.trail, search, index.complete_to(), damaged)?;
+        Ok(Plan { asked, index, tail })
     }
 
     /// The partitions as of the newest position; those that did not change stay open.
@@ -124,37 +111,6 @@ impl<E: Entries> Searcher<E> {
         }
         Ok(partition)
     }
-
-    /// The matches in the rest of the trail.
-    fn in_tail(&self, plan: &Plan<'_>, found: &mut dyn FnMut(Place)) -> Result<(), IndexError> {
-        if plan.tail.is_empty() || plan.asked.span.is_empty() {
-            return Ok(());
-        }
-        for entry in self.trail.scan(plan.tail.start)? {
-            let (seq, event) = entry?;
-            if seq >= plan.tail.end {
-                break;
-            }
-            let when = event.when.micros();
-            if plan.asked.span.contains(when) && Subject::placed(&event, seq).matches(&plan.asked.search.query) {
-                found(Place { when, seq });
-            }
-        }
-        Ok(())
-    }
-
-    /// None if it was pruned since the search began.
-    fn hit(&self, seq: u64) -> Result<Option<Hit>, IndexError> {
-        match self.trail.event(seq) {
-            Err(_) if self.trail.first()? > seq => Ok(None),
-            event => Ok(Some(Hit::new(seq, event?))),
-        }
-    }
-
-    /// Hands a match over; false when enough were seen.
-    fn hand(&self, place: Place, each: &mut dyn FnMut(Hit) -> bool) -> Result<bool, IndexError> {
-        Ok(self.hit(place.seq)?.is_none_or(each))
-    }
 }
 
 impl Plan<'_> {
@@ -170,7 +126,7 @@ impl<E: Entries> Index for Searcher<E> {
     fn search(&self, search: &Search, limit: usize) -> Result<Hits, IndexError> {
         let plan = self.plan(search)?;
         let mut nearest = Nearest::new(Order::NewestFirst, limit);
-        self.in_tail(&plan, &mut |place| nearest.offer(place))?;
+        tail::matches(&self.trail, &plan.asked, &plan.tail, &mut |place| nearest.offer(place))?;
         let mut partitions = plan.partitions();
         partitions.sort_by_key(|(_, partition)| std::cmp::Reverse(partition.held.last));
         for (day, partition) in partitions {
@@ -180,16 +136,13 @@ impl<E: Entries> Index for Searcher<E> {
             };
             done.map_err(|error| self.failed(day, error))?;
         }
-        let total = nearest.seen;
-        let hits = nearest.into_sorted().into_iter().map(|place| self.hit(place.seq));
-        let newest = hits.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        Ok(Hits { newest, total, complete_to: plan.tail.end })
+        tail::hits(&self.trail, nearest, plan.tail.end)
     }
 
     fn count(&self, search: &Search) -> Result<(u64, u64), IndexError> {
         let plan = self.plan(search)?;
         let mut total = 0;
-        self.in_tail(&plan, &mut |_| total += 1)?;
+        tail::matches(&self.trail, &plan.asked, &plan.tail, &mut |_| total += 1)?;
         for (day, partition) in plan.partitions() {
             total += partition.count(&plan.asked).map_err(|error| self.failed(day, error))?;
         }
@@ -198,37 +151,12 @@ impl<E: Entries> Index for Searcher<E> {
 
     fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
         let plan = self.plan(search)?;
-        let mut tail = Vec::new();
-        self.in_tail(&plan, &mut |place| tail.push(place))?;
-        tail.sort_unstable();
-        let mut tail = tail.into_iter().peekable();
-
+        let mut beside = Vec::new();
+        tail::matches(&self.trail, &plan.asked, &plan.tail, &mut |place| beside.push(place))?;
         let mut partitions = plan.partitions();
         partitions.sort_by_key(|(_, partition)| partition.held.first);
-        let mut after = None;
-        loop {
-            let page = self.page(&plan.asked, &partitions, after)?;
-            let is_last = page.len() < PAGE;
-            after = page.last().copied();
-            for place in page {
-                while let Some(earlier) = tail.next_if(|earlier| *earlier < place) {
-                    if !self.hand(earlier, each)? {
-                        return Ok(plan.tail.end);
-                    }
-                }
-                if !self.hand(place, each)? {
-                    return Ok(plan.tail.end);
-                }
-            }
-            if is_last {
-                break;
-            }
-        }
-        for place in tail {
-            if !self.hand(place, each)? {
-                break;
-            }
-        }
+        let mut page = |after| self.page(&plan.asked, &partitions, after);
+        tail::in_order(&self.trail, beside, &mut page, each)?;
         Ok(plan.tail.end)
     }
 }
@@ -240,7 +168,7 @@ impl<E: Entries> Searcher<E> {
         asked: &Asked<'_>,
         partitions: &[(NaiveDate, &Partition)],
         after: Option<Place>,
-    ) -> Result<Vec<Place>, IndexError> {
+    ) -> Result<Page, IndexError> {
         let mut page = Nearest::new(Order::OldestFirst, PAGE).after(after);
         for (day, partition) in partitions {
             if after.is_some_and(|after| partition.held.last < after.when) {
@@ -251,7 +179,9 @@ impl<E: Entries> Searcher<E> {
             }
             partition.collect(asked, &mut page).map_err(|error| self.failed(*day, error))?;
         }
-        Ok(page.into_sorted())
+        let places = page.into_sorted();
+        let next = places.last().copied().filter(|_| places.len() == PAGE);
+        Ok(Page { places, next })
     }
 
     fn failed(&self, day: NaiveDate, error: tantivy::TantivyError) -> IndexError {

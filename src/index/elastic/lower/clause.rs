@@ -178,7 +178,7 @@ fn wildcard(start: &str, pattern: &Wildcard) -> String {
     written
 }
 
-pub(super) fn range(name: &str, lower: Bound<Json>, upper: Bound<Json>) -> Json {
+pub(in crate::index::elastic) fn range(name: &str, lower: Bound<Json>, upper: Bound<Json>) -> Json {
     let mut bounds = serde_json::Map::new();
     let mut bound = |bound, included: &str, excluded: &str| match bound {
         Bound::Included(value) => drop(bounds.insert(included.to_owned(), value)),

@@ -14,9 +14,9 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use tantivy::SegmentReader;
 use tantivy::schema::Field;
 
-use super::bounds::Span;
 use super::set::Set;
 use super::terms::{self, Range, Version};
+use crate::index::span::Span;
 use crate::query::ast::{Regex, Test, Wildcard, WildcardPart};
 
 /// A test on the values of terms that all begin with `start`, which is no part of the value.

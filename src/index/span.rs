@@ -7,8 +7,6 @@ use crate::event::fields::FieldRef;
 use crate::index::Search;
 use crate::query::ast::{Ast, Test};
 
-use super::schema::WHEN;
-
 /// Instants in microseconds since 1970, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
@@ -75,7 +73,7 @@ fn implied(query: &Ast) -> Span {
         Ast::Nothing => Span::NEVER,
         Ast::And(all) => all.iter().map(implied).fold(Span::ALWAYS, Span::and),
         Ast::Or(any) => any.iter().map(implied).fold(Span::NEVER, Span::hull),
-        Ast::Leaf { field: FieldRef::Known(field), test: Test::TimeRange(lower, upper) } if field.name == WHEN => {
+        Ast::Leaf { field: FieldRef::Known(field), test: Test::TimeRange(lower, upper) } if field.name == "when" => {
             Span::between(lower, upper)
         }
         Ast::All | Ast::Not(_) | Ast::Leaf { .. } | Ast::Places(_) => Span::ALWAYS,
