@@ -14,7 +14,11 @@ pub fn searcher(config: &Config, trail: impl Entries + 'static) -> Joined<Box<dy
 
 /// The same of events alone.
 pub fn plain_searcher(config: &Config, trail: impl Entries + 'static) -> Box<dyn Index> {
-    Box::new(embedded::Searcher::open(&config.data, trail))
+    match &config.index {
+        #[cfg(feature = "elastic")]
+        Chosen::Elastic(settings) => Box::new(elastic::Searcher::open(&config.data, trail, settings)),
+        _ => Box::new(embedded::Searcher::open(&config.data, trail)),
+    }
 }
 
 /// Takes the trail of `origin` in.
