@@ -24,7 +24,13 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 mod answers;
+mod fronts;
+
+pub(crate) mod front;
 pub(crate) mod http;
+pub(crate) mod proxy;
+pub(crate) mod sigv4;
+pub(crate) mod tls;
 
 /// A test for each kind of server: `each_kind!(name)` for a function `name(kind: Kind)`.
 macro_rules! each_kind {
@@ -59,6 +65,26 @@ macro_rules! each_kind {
     };
 }
 pub(crate) use each_kind;
+
+/// The same where the kinds take turns: `in_turn!(name, OpenSearch2)` is tried on that kind, and on all of them when
+/// `WHODID_LONG` is set.
+macro_rules! in_turn {
+    ($name:ident, $turn:ident) => {
+        mod $name {
+            use crate::servers::Kind;
+
+            pub(super) fn taken(kind: Kind) {
+                match kind == Kind::$turn || std::env::var_os("WHODID_LONG").is_some() {
+                    true => super::$name(kind),
+                    false => eprintln!("left to the long run: WHODID_LONG=1"),
+                }
+            }
+
+            crate::servers::each_kind!(taken);
+        }
+    };
+}
+pub(crate) use in_turn;
 
 /// The servers there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -129,8 +129,8 @@ pub(super) fn of_error(node: &str, error: &Error, sent: usize) -> Failure {
     if lower.contains("certificate") || lower.contains("invalid url") {
         return Failure::Setup(format!("{node}: {problem}"));
     }
-    let never_sent = ["connect", "dns", "refused", "unreachable"].iter().any(|word| lower.contains(word));
-    if never_sent { Failure::Unreachable { node, problem } } else { Failure::Cut { node, problem } }
+    // Of hyper's words for the steps of a request; a connection that was closed later is another matter.
+    if lower.contains("(connect)") { Failure::Unreachable { node, problem } } else { Failure::Cut { node, problem } }
 }
 
 /// An error with its causes, each said once.

@@ -37,6 +37,11 @@ impl Message {
         self.line.split(' ').next().unwrap_or_default()
     }
 
+    /// Of a request, with its query.
+    pub(crate) fn target(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+
     pub(crate) fn json(&self) -> Json {
         match self.body.is_empty() {
             true => Json::Null,
@@ -45,22 +50,20 @@ impl Message {
         }
     }
 
-    /// With a length, whatever it came with.
     pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        to.write_all(&self.head())?;
-        to.write_all(&self.body)?;
+        to.write_all(&self.bytes())?;
         to.flush()
     }
 
-    /// What stands before the body.
-    pub(crate) fn head(&self) -> Vec<u8> {
+    /// With a length, whatever it came with.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.line);
         let framing = ["content-length", "transfer-encoding", "connection", "expect"];
         for (name, value) in self.headers.iter().filter(|(name, _)| !framing.contains(&name.as_str())) {
             head += &format!("{name}: {value}\r\n");
         }
         head += &format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len());
-        head.into_bytes()
+        [head.as_bytes(), &self.body].concat()
     }
 }
 
