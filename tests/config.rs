@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use whodid::clock::Clock;
 use whodid::config::alert::{Compare, Measure};
+use whodid::config::index::{Elastic, Login};
 use whodid::config::source::{From, Journal};
 use whodid::config::witness::Witness;
-use whodid::config::{Config, Kind, Machine, example};
+use whodid::config::{Config, Index, Kind, Machine, example};
 use whodid::event::Family;
 use whodid::schedule::Schedule;
 use whodid::sources::zone::Zone;
@@ -260,6 +261,74 @@ fn cloudtrails_own_api_is_asked_as_is_said() {
     assert_eq!(trail.api.region, None);
     assert!(matches!(&**then, From::S3 { poll, .. } if *poll == Duration::from_secs(30)));
     assert!(matches!(&keys.from, From::DigestKeys { path } if path.ends_with("site/keys.json")));
+}
+
+#[test]
+fn a_cluster_is_used_as_is_said() {
+    let bench = Bench::new();
+    let config = bench.read("[index]\ntype = \"embedded\"\n").expect("right");
+    assert_eq!(config.index, Index::Embedded);
+    let config = bench
+        .read(concat!(
+            "[index]\ntype = \"elastic\"\nnodes = [\"https://a.example.com:9200\", \"https://b.example.com\"]\n",
+            "user = \"whodid\"\npassword_file = \"secret\"\nca = \"ca.pem\"\nkeep_days = 400\nbatch = \"1MiB\"\n",
+        ))
+        .expect("right");
+    let Index::Elastic(elastic) = config.index else { panic!("a cluster") };
+    let Login::Basic { user, password_file } = &elastic.login else { panic!("a user") };
+    assert!(user == "whodid" && password_file.ends_with("site/secret"));
+    assert!(elastic.ca.as_ref().is_some_and(|ca| ca.ends_with("site/ca.pem")));
+    assert_eq!((elastic.keep_days, elastic.batch_bytes, elastic.nodes.len()), (Some(400), 1 << 20, 2));
+    let plain = bench.read("[index]\ntype = \"elastic\"\nnodes = [\"http://127.0.0.1:9200\"]\n").expect("right");
+    let expected = Elastic::at(vec!["http://127.0.0.1:9200".to_owned()]);
+    assert_eq!(plain.index, Index::Elastic(Box::new(expected)), "the defaults are the same in both places");
+
+    let found = bench.refused(concat!(
+        "[index]\n",                                           // 1
+        "type = \"elastic\"\n",                                // 2
+        "nodes = [\"http://u:s3cr3t@h:9200\", \"ftp://h\"]\n", // 3
+        "user = \"whodid\"\n",                                 // 4
+        "pattern = \"Audit-%Y\"\n",                            // 5
+        "keep_days = 0\n",                                     // 6
+        "shards = 0\n",                                        // 7
+        "replicas = \"one\"\n",                                // 8
+        "batch = \"1GiB\"\n",                                  // 9
+        "timeout = \"0s\"\n",                                  // 10
+    ));
+    let expected = [
+        "site/whodid.toml:3: `nodes`: \"h:9200\" is no address",
+        "site/whodid.toml:3: `nodes`: \"ftp://h\" is no address",
+        "site/whodid.toml:3: `nodes`: h:9200 is not encrypted",
+        "site/whodid.toml:4: `user` without `password_file`",
+        "site/whodid.toml:5: `pattern`: \"Audit-%Y\" cannot name indices",
+        "site/whodid.toml:6: `keep_days`: 0 would keep nothing",
+        "site/whodid.toml:7: `shards`: 0 is out of range",
+        "site/whodid.toml:8: `replicas`: \"one\" is no range",
+        "site/whodid.toml:9: `batch` is out of range",
+        "site/whodid.toml:10: `timeout` is out of range",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+        assert!(!found.contains("s3cr3t"), "{found}");
+    }
+    for (text, says) in [
+        ("nodes = [\"https://h\"]\n", "`nodes` means nothing here"),
+        ("type = \"elastic\"\nnodes = []\n", "`nodes` is empty"),
+        ("type = \"elastic\"\n", "`nodes` is missing in [index]"),
+        (
+            "type = \"elastic\"\nnodes = [\"https://h\"]\nuser = \"u\"\npassword_file = \"p\"\napi_key_file = \"k\"\n",
+            "in one way",
+        ),
+        (
+            "type = \"elastic\"\nnodes = [\"https://h\", \"https://i\"]\naws_region = \"eu-central-1\"\n",
+            "has one address",
+        ),
+        ("type = \"solr\"\n", "no type of index"),
+    ] {
+        let found = bench.refused(&format!("[index]\n{text}"));
+        assert!(found.iter().any(|found| found.contains(says)), "{text}: {found:#?}");
+    }
 }
 
 #[test]

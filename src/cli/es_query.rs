@@ -166,7 +166,7 @@ mod asked {
             (Some("AWS"), _, _) => {
                 let region = options.region.clone();
                 let region = region.ok_or_else(|| Failure::new("--transport AWS takes a --region"))?;
-                Ok(Login::Aws { region, service: "es".to_owned() })
+                Ok(Login::Aws { region })
             }
             (_, Some(user), Some(password)) => {
                 Ok(Login::Basic { user: user.clone(), password: Secret::new(password.as_str()) })

@@ -35,8 +35,6 @@ pub enum Login {
     /// Amazon OpenSearch Service: each request is signed (SigV4) with the credentials of the usual AWS chain.
     Aws {
         region: String,
-        /// `es`, or `aoss` for the serverless one.
-        service: String,
     },
 }
 
@@ -51,11 +49,14 @@ impl Login {
 
     pub(super) fn signer(&self) -> Option<Signer> {
         match self {
-            Self::Aws { region, service } => Some(Signer::new(region, service)),
+            Self::Aws { region } => Some(Signer::new(region, SERVICE)),
             _ => None,
         }
     }
 }
+
+/// What Amazon OpenSearch Service is called in signatures.
+const SERVICE: &str = "es";
 
 /// What is not shown anywhere, and does not stay behind in memory.
 #[derive(Clone)]

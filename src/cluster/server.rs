@@ -18,6 +18,8 @@ pub struct Server {
     pub version: (u32, u32),
     /// As it says itself.
     pub text: String,
+    /// Of the cluster: another one that answers at the same address has another.
+    pub cluster: String,
 }
 
 impl Server {
@@ -44,20 +46,21 @@ impl std::fmt::Display for Server {
 /// Asks `GET /`; where nobody may ask that, or the cluster has no such page, a node.
 pub(super) fn of(cluster: &Cluster) -> Result<Server, Failure> {
     let server = match cluster.ask(Method::Get, "/", Body::None) {
-        Ok(page) => of_page(&page),
+        Ok(page) => of_page(&page).zip(page.get("cluster_uuid").and_then(Json::as_str).map(str::to_owned)),
         Err(Failure::Refused { .. } | Failure::Denied { .. }) => {
             let nodes = cluster.ask(
                 Method::Get,
                 "/_nodes/_local?filter_path=nodes.*.version,nodes.*.build_flavor",
                 Body::None,
             )?;
-            of_nodes(&nodes)
+            let state = cluster.ask(Method::Get, "/_cluster/state/version?filter_path=cluster_uuid", Body::None)?;
+            of_nodes(&nodes).zip(state.get("cluster_uuid").and_then(Json::as_str).map(str::to_owned))
         }
         Err(failure) => return Err(failure),
     };
     match server {
-        Some(server) if server.is_known() => Ok(server),
-        Some(server) => Err(Failure::Version { node: cluster.name(), found: server.to_string() }),
+        Some((server, cluster)) if server.is_known() => Ok(Server { cluster, ..server }),
+        Some((server, _)) => Err(Failure::Version { node: cluster.name(), found: server.to_string() }),
         None => Err(Failure::Garbled { node: cluster.name() }),
     }
 }
@@ -83,7 +86,12 @@ fn of_nodes(answer: &Json) -> Option<Server> {
 fn of_text(distribution: Distribution, text: &str) -> Option<Server> {
     let mut numbers = text.split(['.', '-']).map(|part| part.parse::<u32>().ok());
     let version = (numbers.next()??, numbers.next()??);
-    Some(Server { distribution, version, text: text.chars().filter(|c| c.is_ascii_graphic()).take(40).collect() })
+    Some(Server {
+        distribution,
+        version,
+        text: text.chars().filter(|c| c.is_ascii_graphic()).take(40).collect(),
+        cluster: String::new(),
+    })
 }
 
 #[cfg(test)]

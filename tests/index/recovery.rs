@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use whodid::index::embedded::{Searcher, Writer, folder};
-use whodid::index::{Index as _, IndexError, Search};
+use whodid::index::{Index as _, IndexError, Search, TAIL_EVENTS_MAX};
 use whodid::query::ast::Ast;
 
 use super::{Draw, ORIGIN, Reference, Trail, data, position, put};

@@ -65,7 +65,6 @@ pub enum Login {
     /// Requests are signed (SigV4) with the credentials of the usual AWS chain.
     Aws {
         region: String,
-        service: String,
     },
 }
 
@@ -99,10 +98,7 @@ const SHARDS: RangeInclusive<u64> = 1..=1_024;
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> Index {
     let kind = section.or_default(&TYPE);
     if kind != Some(Kind::Elastic) {
-        // What belongs to a cluster means nothing without one: it is unknown there.
-        for key in INDEX.keys.iter().filter(|key| key.name != TYPE.declaration.name && section.has(key.name)) {
-            section.report_key(key.name, format!("`{}` is about a cluster", key.name), "set type = \"elastic\"");
-        }
+        // What belongs to a cluster means nothing without one, and is reported.
         section.finish();
         return Index::Embedded;
     }
@@ -193,7 +189,6 @@ fn read_elastic(section: &mut Section<'_, '_>, folder: &Path) -> Option<Elastic>
 fn read_login(section: &mut Section<'_, '_>, folder: &Path, nodes: &[String]) -> Option<Login> {
     let (user, password) = (section.optional(&USER), section.optional(&PASSWORD_FILE));
     let (api_key, region) = (section.optional(&API_KEY_FILE), section.optional(&AWS_REGION));
-    let service = section.or_default(&AWS_SERVICE)?;
     let ways = [section.has("user"), section.has("api_key_file"), section.has("aws_region")];
     if ways.iter().filter(|is_there| **is_there).count() > 1 {
         section.report("a cluster is logged in to in one way", "keep one of `user`, `api_key_file` and `aws_region`");
@@ -220,10 +215,7 @@ fn read_login(section: &mut Section<'_, '_>, folder: &Path, nodes: &[String]) ->
         if !cfg!(feature = "aws") {
             section.report_key("aws_region", "this whodid was built without AWS", "build it with the feature `aws`");
         }
-        if !matches!(service.as_str(), "es" | "aoss") {
-            section.report_key("aws_service", format!("`aws_service`: \"{service}\" is none"), "\"es\" or \"aoss\"");
-        }
-        return Some(Login::Aws { region, service });
+        return Some(Login::Aws { region });
     }
     match (user, password, api_key) {
         (Some(user), Some(password), _) => Some(Login::Basic { user, password_file: join(folder, &password) }),
@@ -285,7 +277,6 @@ pub(super) static INDEX: Table = Table {
         &PASSWORD_FILE.declaration,
         &API_KEY_FILE.declaration,
         &AWS_REGION.declaration,
-        &AWS_SERVICE.declaration,
         &CA.declaration,
         &PATTERN.declaration,
         &KEEP_DAYS.declaration,
@@ -335,9 +326,6 @@ static AWS_REGION: Key<String> = Key::optional(
     "Instead: Amazon OpenSearch Service in this region; requests are signed (SigV4) with the credentials of the\n\
      usual AWS chain.",
 );
-
-static AWS_SERVICE: Key<String> =
-    Key::with_default("aws_service", "\"es\"", "es, or aoss for a serverless collection.");
 
 static CA: Key<PathBuf> = Key::optional(
     "ca",

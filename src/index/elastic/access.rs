@@ -25,7 +25,7 @@ fn access(settings: &Elastic) -> Result<Access, IndexError> {
             Login::Basic { user: user.clone(), password: secret(password_file)? }
         }
         Configured::ApiKey { file } => Login::ApiKey(secret(file)?),
-        Configured::Aws { region, service } => Login::Aws { region: region.clone(), service: service.clone() },
+        Configured::Aws { region } => Login::Aws { region: region.clone() },
     };
     Ok(Access {
         nodes: settings.nodes.iter().map(url).collect::<Result<_, _>>()?,

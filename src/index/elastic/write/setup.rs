@@ -30,7 +30,7 @@ pub(super) fn prepare(cluster: &Cluster, settings: &Elastic) -> Result<String, I
         );
         return Err(Failure::Setup(what).into());
     }
-    uuid(cluster)
+    Ok(server.cluster)
 }
 
 /// Whether the template of this version is there, by the mark in its `_meta`.
@@ -42,13 +42,4 @@ fn is_there(cluster: &Cluster, path: &str, wanted: &Json) -> Result<bool, IndexE
     };
     let mark = answer.pointer("/index_templates/0/index_template/_meta");
     Ok(mark.is_some() && mark == wanted.get("_meta"))
-}
-
-/// Of the cluster: another one that answers at the same address has another.
-fn uuid(cluster: &Cluster) -> Result<String, IndexError> {
-    let answer = cluster.ask(Method::Get, "/_cluster/state/version?filter_path=cluster_uuid", Body::None)?;
-    match answer.get("cluster_uuid").and_then(Json::as_str) {
-        Some(uuid) => Ok(uuid.to_owned()),
-        None => Err(Failure::Garbled { node: cluster.name() }.into()),
-    }
 }
