@@ -181,7 +181,7 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     let follower = if views { Some(spawn("index", move |runtime| follow::run(follower, runtime))?) } else { None };
     let is_linking = views && config.link;
     let mut concluders = concluders(is_linking);
-    concluders.push(Box::new(Proving::new(&reader, &progress, &sources, mode)));
+    concluders.push(Box::new(Proving::new(&progress, &sources, mode)));
     let concluding = Concluding {
         concluders,
         clock: config.clock,

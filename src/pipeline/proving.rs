@@ -7,21 +7,19 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::concluding::{Concluder, History};
 use crate::collect::{Mode, Progress};
 use crate::config::Source;
 use crate::digest::{Bounds, Conclusion, Judge, LetGo, Looked};
 use crate::event::{Event, Family, Stamp};
-use crate::trail::Reader;
 
 /// What was read last is in the trail by then.
 const ON_ITS_WAY: TimeDelta = TimeDelta::minutes(2);
 
 pub(super) struct Proving {
     judge: Judge,
-    trail: Arc<Reader>,
     progress: Arc<Progress>,
     /// Those that read objects; none while nobody looks at whole buckets or folders.
     sources: Vec<String>,
@@ -32,13 +30,13 @@ pub(super) struct Proving {
 }
 
 impl Proving {
-    pub(super) fn new(trail: &Arc<Reader>, progress: &Arc<Progress>, sources: &[Source], mode: Mode) -> Self {
+    pub(super) fn new(progress: &Arc<Progress>, sources: &[Source], mode: Mode) -> Self {
         let is_of_cloudtrail = |source: &&Source| mode != Mode::Ingest && source.family == Family::Cloudtrail;
         let sources: Vec<_> = sources.iter().filter(is_of_cloudtrail).map(|source| source.name.clone()).collect();
         let mut judge = Judge::new(Bounds::default());
         judge.only_sources(sources.iter().cloned().collect());
-        let (trail, progress) = (Arc::clone(trail), Arc::clone(progress));
-        Self { judge, trail, progress, sources, since: None, is_over: false, told: LetGo::default() }
+        let progress = Arc::clone(progress);
+        Self { judge, progress, sources, since: None, is_over: false, told: LetGo::default() }
     }
 
     fn looked(&mut self, now: Stamp) -> Looked {
@@ -65,14 +63,7 @@ impl Concluder for Proving {
     }
 
     fn take(&mut self, seq: u64, event: &Event) {
-        if event.raw_blob.is_none() {
-            return self.judge.take(seq, event);
-        }
-        // A digest of a busy hour is longer than a line of the trail.
-        match self.trail.event(seq) {
-            Ok(whole) => self.judge.take(seq, &whole),
-            Err(error) => error!(%error, seq, "A digest cannot be read back from the trail; its hour stays unproven."),
-        }
+        self.judge.take(seq, event);
     }
 
     fn settle(&mut self, now: Stamp, history: History) -> Vec<Event> {

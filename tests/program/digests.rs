@@ -1,6 +1,7 @@
 //! `cloudtrail verify` over a copy of a bucket, as an auditor uses it.
 
 use serde_json::{Value, json};
+use whodid::event::delivery::{Judged, Verdict};
 
 use super::{Place, fs};
 use chain::{Chain, FINGERPRINT, public_key_info};
@@ -95,4 +96,20 @@ fn what_is_wrong_is_listed_one_by_one() {
     line("pending", &chain.logs[2]);
     // Its signature was in the digest that is gone.
     line("pending", &chain.digests[1]);
+}
+
+#[test]
+fn a_digest_that_is_longer_than_a_line_of_the_trail_is_judged_while_collecting() {
+    let mut chain = Chain::hours(BEGIN, 4);
+    let long = chain.digests[1].clone();
+    chain.objects.get_mut(&long).expect("is there").content.extend(b" ".repeat(70_000));
+    let place = place(&chain);
+    let settings = fs::read_to_string(place.path("whodid.toml")).expect("is there");
+    let keys = "[[source]]\nname = \"keys\"\ntype = \"cloudtrail\"\ndigest_keys = \"keys.json\"\n";
+    place.write("whodid.toml", format!("{settings}\n{keys}").as_bytes());
+    place.run(&["run", "--once"]).code(0);
+    let name = long.rsplit('/').next().expect("a name").trim_end_matches(".gz");
+    let verdicts: Vec<_> = place.search("what.action:digest.verdict").iter().filter_map(Judged::of).collect();
+    let of_it = verdicts.iter().find(|judged| judged.origin.ends_with(name));
+    assert_eq!(of_it.map(|judged| judged.verdict), Some(Verdict::Altered), "{verdicts:?}");
 }
