@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::file::Hash;
+use super::hours::{self, Trails};
 use super::key::{Keys, Relied};
-use super::known::{Finding, Known, LATE, Looked, TrailKnown};
+use super::known::{Finding, Known, Looked, TrailKnown};
 use super::name::{Kind, Name, Trail};
 use super::scope::{Claim, Read, Scope};
-use super::spans::{Span, Spans};
+use super::spans::Span;
 use crate::event::delivery::{DigestRead, DigestsMissing, Judged, ObjectRead, PublicKey, Verdict};
 use crate::event::own::action;
 use crate::event::{Event, Family, Stamp};
@@ -56,7 +57,7 @@ pub struct Judge {
     /// What was read as a digest and has no digest's name.
     strays: BTreeMap<String, Stray>,
     said: BTreeMap<String, Said>,
-    said_missing: BTreeMap<(Whole, Stamp), SaidMissing>,
+    said_missing: hours::Said,
     /// Whether there was more before the first event; when that was observed.
     is_partial: bool,
     first: Option<Stamp>,
@@ -95,13 +96,10 @@ pub(super) struct Whose {
     pub(super) region: String,
 }
 
-/// One trail's digests, wherever copies of them lie.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Whole {
-    account: String,
-    region: String,
-    trail: String,
-    home: String,
+impl Whose {
+    fn of(name: &Name) -> Self {
+        Self { root: name.root.clone(), account: name.account.clone(), region: name.region.clone() }
+    }
 }
 
 #[derive(Debug)]
@@ -132,13 +130,6 @@ struct Said {
     seq: Option<u64>,
 }
 
-#[derive(Debug)]
-struct SaidMissing {
-    to: Stamp,
-    hours: u64,
-    seq: Option<u64>,
-}
-
 /// What is taken before what is decided is let go.
 const TAKEN_MAX: usize = 20_000;
 
@@ -152,13 +143,6 @@ const AFTER: TimeDelta = TimeDelta::hours(3);
 const SAME_MAX: usize = 8;
 
 const STRAYS_MAX: usize = 10_000;
-
-/// Digests follow one another to the second.
-const BETWEEN: TimeDelta = TimeDelta::minutes(1);
-
-const HOUR: TimeDelta = TimeDelta::hours(1);
-/// A trail that stays without digests is told of each hour for a day, then once a day.
-const HOURS_OF_DAY: u64 = 24;
 
 impl Judge {
     pub fn new(bounds: Bounds) -> Self {
@@ -188,8 +172,8 @@ impl Judge {
         self.suspended.clear();
         for origin in failing {
             match Name::of_object(origin) {
-                Some(Name { root, account, region, .. }) => {
-                    self.suspended.insert(Whose { root, account, region });
+                Some(name) => {
+                    self.suspended.insert(Whose::of(&name));
                 }
                 None => are_objects = false,
             }
@@ -235,7 +219,9 @@ impl Judge {
             action::DIGEST_KEY => drop(PublicKey::of(event).map(|key| self.take_key(seq, &key))),
             action::DAMAGED => self.take_damage(seq, event),
             action::DIGEST_VERDICT => drop(Judged::of(event).map(|judged| self.take_verdict(seq, judged))),
-            action::DIGEST_MISSING => drop(DigestsMissing::of(event).map(|missing| self.take_missing(seq, missing))),
+            action::DIGEST_MISSING => {
+                DigestsMissing::of(event).into_iter().for_each(|missing| self.said_missing.take(seq, missing));
+            }
             _ => return,
         }
         self.first = Some(self.first.map_or(event.observed, |first| first.min(event.observed)));
@@ -327,24 +313,20 @@ impl Judge {
 
     fn take_verdict(&mut self, seq: u64, judged: Judged) {
         let Judged { origin, verdict, reason, .. } = judged;
+        // What is decided there may be let go now that it is said.
+        for name in [Name::parse(&origin), Name::of_object(&origin)].iter().flatten() {
+            if let Some(held) = self.scopes.get_mut(&Whose::of(name)) {
+                held.waits = true;
+            }
+        }
         let is_newer = self.said.get(&origin).and_then(|said| said.seq).is_none_or(|known| known < seq);
         if is_newer {
             self.said.insert(origin, Said { verdict, reason, seq: Some(seq) });
         }
-        self.scopes.values_mut().for_each(|held| held.waits = true);
-    }
-
-    fn take_missing(&mut self, seq: u64, missing: DigestsMissing) {
-        let DigestsMissing { account, region, trail, home, from, to, hours, .. } = missing;
-        let key = (Whole { account, region, trail, home }, from);
-        let is_newer = self.said_missing.get(&key).and_then(|said| said.seq).is_none_or(|known| known < seq);
-        if is_newer {
-            self.said_missing.insert(key, SaidMissing { to, hours, seq: Some(seq) });
-        }
     }
 
     fn scope(&mut self, name: &Name) -> Option<&mut Held> {
-        let whose = Whose { root: name.root.clone(), account: name.account.clone(), region: name.region.clone() };
+        let whose = Whose::of(name);
         if self.scopes.len() >= self.bounds.scopes && !self.scopes.contains_key(&whose) {
             self.let_go.refused += 1;
             return None;
@@ -364,15 +346,16 @@ impl Judge {
     pub fn settle(&mut self, looked: Looked) -> Vec<Conclusion> {
         let found = self.look(looked, Purpose::Saying);
         let mut conclusions: Vec<_> = found.into_iter().filter_map(|found| self.news(found)).collect();
-        let runs = self.runs(looked, None);
-        conclusions.extend(self.missing_news(runs));
+        let trails = self.trails();
+        let runs = trails.runs(looked, None, self.since());
+        conclusions.extend(self.said_missing.news(runs, &trails).into_iter().map(Conclusion::Missing));
         conclusions
     }
 
     /// What is known of all that changed, or may have by the time.
     fn look(&mut self, looked: Looked, purpose: Purpose) -> Vec<Finding> {
         self.taken = 0;
-        let since = self.first.filter(|_| self.is_partial);
+        let since = self.since();
         let mut found: Vec<Finding> = self.strays.iter().map(|(origin, stray)| stray.finding(origin)).collect();
         let all = looked;
         for (whose, held) in &mut self.scopes {
@@ -445,9 +428,7 @@ impl Judge {
         while self.said.len() > most {
             self.said.pop_first();
         }
-        while self.said_missing.len() > self.bounds.digests {
-            self.said_missing.pop_first();
-        }
+        self.said_missing.keep(self.bounds.digests);
     }
 
     fn news(&mut self, found: Finding) -> Option<Conclusion> {
@@ -463,126 +444,17 @@ impl Judge {
         Some(Conclusion::Judged(when, Judged { origin, verdict, reason, digest, evidence, replaces }))
     }
 
-    /// Hours without a digest of every trail, over all places where copies of its digests lie.
-    fn runs(&self, looked: Looked, within: Option<Span>) -> Vec<DigestsMissing> {
-        let mut trails: BTreeMap<Whole, (Spans, Spans, BTreeSet<Stamp>, bool, bool)> = BTreeMap::new();
+    fn trails(&self) -> Trails {
+        let mut trails = Trails::default();
         for (whose, held) in &self.scopes {
-            for (trail, known) in held.trails.iter().filter(|(trail, _)| !trail.is_backfill) {
-                let whole = Whole {
-                    account: whose.account.clone(),
-                    region: whose.region.clone(),
-                    trail: trail.name.clone(),
-                    home: trail.home.clone(),
-                };
-                let (proven, taken, starts, is_read, is_suspended) = trails.entry(whole).or_default();
-                *is_read |= held.is_read;
-                *is_suspended |= self.suspended.contains(whose);
-                proven.extend(&known.proven);
-                taken.extend(&known.taken);
-                starts.extend(&known.starts);
-            }
+            trails.add(whose, &held.trails, held.is_read, self.suspended.contains(whose));
         }
-        let since = self.first.filter(|_| self.is_partial);
-        let mut runs = Vec::new();
-        for (whole, (proven, taken, starts, is_read, is_suspended)) in trails {
-            let (Some(first), Some(last)) = (proven.first(), proven.last()) else { continue };
-            let mut covered = proven.clone();
-            covered.extend(&taken);
-            let due = looked.at().filter(|_| is_read && !is_suspended).map_or(last, |at| last.max(at.minus(LATE)));
-            let until = within.map_or(due, |within| due.min(within.end.max(first)));
-            for gap in covered.gaps(Span { start: first, end: until }) {
-                let is_open = gap.end == until && gap.end > last;
-                let gap = within.map_or(gap, |within| Span { start: gap.start.max(within.start), end: gap.end });
-                let Some(hours) = hours(gap, is_open && within.is_none(), is_open) else { continue };
-                let to =
-                    if is_open { gap.start.plus(HOUR * i32::try_from(hours).unwrap_or(i32::MAX)) } else { gap.end };
-                if since.is_some_and(|since| to <= since) {
-                    continue;
-                }
-                let reason = match (is_open, starts.contains(&gap.end)) {
-                    (true, _) => format!("No digest was there since {}.", gap.start),
-                    (false, true) => {
-                        "Validation begins again after it: it was off, or the digests before were deleted.".to_owned()
-                    }
-                    (false, false) => "The digests before and after it are there.".to_owned(),
-                };
-                let Whole { account, region, trail, home } = whole.clone();
-                let from = gap.start;
-                runs.push(DigestsMissing {
-                    account,
-                    region,
-                    trail,
-                    home,
-                    from,
-                    to,
-                    hours,
-                    reason: Some(reason),
-                    replaces: None,
-                });
-            }
-        }
-        runs
+        trails
     }
 
-    fn missing_news(&mut self, runs: Vec<DigestsMissing>) -> Vec<Conclusion> {
-        let mut news = Vec::new();
-        let mut current = BTreeSet::new();
-        for mut run in runs {
-            let whole = Whole {
-                account: run.account.clone(),
-                region: run.region.clone(),
-                trail: run.trail.clone(),
-                home: run.home.clone(),
-            };
-            let key = (whole, run.from);
-            current.insert(key.clone());
-            let before = self.said_missing.get(&key);
-            if before.is_some_and(|said| said.to == run.to && said.hours == run.hours) {
-                continue;
-            }
-            run.replaces = before.and_then(|said| said.seq);
-            let said = SaidMissing { to: run.to, hours: run.hours, seq: run.replaces };
-            self.said_missing.insert(key, said);
-            news.push(Conclusion::Missing(run));
-        }
-        news.extend(self.no_longer_missing(&current).into_iter().map(Conclusion::Missing));
-        news
-    }
-
-    /// Hours that were said to be missing, and whose digest came after all: it is there for the time after `from`.
-    fn no_longer_missing(&mut self, current: &BTreeSet<(Whole, Stamp)>) -> Vec<DigestsMissing> {
-        let mut covered: BTreeMap<(&str, &str, &str, &str), Spans> = BTreeMap::new();
-        for (whose, held) in &self.scopes {
-            for (trail, known) in held.trails.iter().filter(|(trail, _)| !trail.is_backfill) {
-                let whole = (whose.account.as_str(), whose.region.as_str(), trail.name.as_str(), trail.home.as_str());
-                let of = covered.entry(whole).or_default();
-                of.extend(&known.proven);
-                of.extend(&known.taken);
-            }
-        }
-        let mut over = Vec::new();
-        for ((whole, from), said) in &mut self.said_missing {
-            let Whole { account, region, trail, home } = whole;
-            let is_there = covered
-                .get(&(account.as_str(), region.as_str(), trail.as_str(), home.as_str()))
-                .is_some_and(|covered| covered.around(*from).is_some());
-            if said.hours == 0 || !is_there || current.contains(&(whole.clone(), *from)) {
-                continue;
-            }
-            over.push(DigestsMissing {
-                account: account.clone(),
-                region: region.clone(),
-                trail: trail.clone(),
-                home: home.clone(),
-                from: *from,
-                to: *from,
-                hours: 0,
-                reason: Some("Its digest is there by now.".to_owned()),
-                replaces: said.seq,
-            });
-            (said.to, said.hours) = (*from, 0);
-        }
-        over
+    /// What came before that nobody knows.
+    fn since(&self) -> Option<Stamp> {
+        self.first.filter(|_| self.is_partial)
     }
 
     /// All that is known of a time, whatever was said of it.
@@ -591,7 +463,7 @@ impl Judge {
         for (seq, event) in before.into_values().flat_map(|before| before.readings) {
             self.take(seq, &event);
         }
-        let since = self.first.filter(|_| self.is_partial);
+        let since = self.since();
         let mut scopes = Vec::new();
         let mut relied = BTreeSet::new();
         for (whose, held) in &mut self.scopes {
@@ -606,7 +478,7 @@ impl Judge {
         }
         let strays = self.strays.iter().map(|(origin, stray)| stray.finding(origin)).collect();
         let keys = self.keys.at(&relied).collect();
-        Everything { scopes, strays, missing: self.runs(looked, Some(within)), keys }
+        Everything { scopes, strays, missing: self.trails().runs(looked, Some(within), since), keys }
     }
 }
 
@@ -630,7 +502,7 @@ impl Window {
         if *end > self.span.start {
             return !trail.is_backfill && *end > self.span.end.plus(AFTER);
         }
-        let whose = Whose { root: name.root.clone(), account: name.account.clone(), region: name.region.clone() };
+        let whose = Whose::of(name);
         let before =
             self.before.entry((whose, trail.clone())).or_insert_with(|| Before { end: *end, readings: Vec::new() });
         if before.end < *end {
@@ -674,20 +546,5 @@ impl Conclusion {
             Self::Judged(when, judged) => judged.to_event(*when, now),
             Self::Missing(missing) => missing.to_event(now),
         }
-    }
-}
-
-/// Digests that are missing in a time; none for what is shorter than can be.
-fn hours(gap: Span, is_told_daily: bool, is_open: bool) -> Option<u64> {
-    let missing = gap.end.instant() - gap.start.instant();
-    if missing < BETWEEN {
-        return None;
-    }
-    let whole = u64::try_from(missing.num_hours()).ok()?;
-    let is_more = missing > HOUR * i32::try_from(whole).ok()? + BETWEEN;
-    match is_open {
-        false => Some((whole + u64::from(is_more)).max(1)),
-        true if is_told_daily && whole > HOURS_OF_DAY => Some(whole / HOURS_OF_DAY * HOURS_OF_DAY),
-        true => Some(whole).filter(|whole| *whole > 0),
     }
 }

@@ -5,6 +5,7 @@
 //! and knows nothing of where they are kept: no clock, no I/O.
 
 mod file;
+mod hours;
 mod judge;
 mod key;
 mod known;
