@@ -55,8 +55,9 @@ impl Scope {
 
     /// Whether the other one is this one or within it.
     pub(super) fn is_around(&self, other: &Self) -> bool {
-        let same = |scope: &'_ Self| (scope.service.clone(), scope.account.clone(), scope.region.clone(), scope.kind);
-        same(self) == same(other) && other.path.starts_with(&self.path)
+        let Self { service, account, region, kind, path } = self;
+        (service, account, region, kind) == (&other.service, &other.account, &other.region, &other.kind)
+            && other.path.starts_with(path)
     }
 }
 

@@ -308,6 +308,19 @@ fn a_chain_without_end_stays_short_and_keeps_its_beginning() {
 }
 
 #[test]
+fn a_call_that_is_made_up_to_have_given_many_keys_takes_no_more_room() {
+    let record = |n: u32| {
+        let given = with(gives("R", "111122223333", "r", &format!("ASIA{n:03}")), "sharedEventID", "s-1");
+        record(n, 0, "AssumeRole", &user("alice"), &given)
+    };
+    let records: Vec<Json> = (0..100).map(record).collect();
+    let mut keys = Keys::new(Bounds::default());
+    (0..).zip(&read(&records)).for_each(|(seq, event)| keys.take(seq, event));
+    assert!(keys.calls.values().all(|call| call.keys.len() == KEYS_OF_ONE), "{:?}", keys.calls);
+    assert_eq!((keys.forgotten(), keys.settle().len()), (100 - KEYS_OF_ONE as u64, 100), "and each key is linked");
+}
+
+#[test]
 fn what_is_over_goes_by_itself() {
     let first = read(&two_accounts());
     let mut later = read(&[record(9, 0, "AssumeRole", &user("bob"), &gives("R", "111122223333", "r", "ASIA9"))]);
