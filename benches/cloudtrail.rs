@@ -11,23 +11,23 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use whodid::collect::{Mode, Progress};
-use whodid::config::Config;
 use whodid::event::{Event, Family, Stamp};
-use whodid::pipeline::{self, Plan};
 use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
 
 #[path = "../tests/generate/cloudtrail.rs"]
 mod generate;
+#[expect(dead_code, reason = "a measurement has always the same seed")]
+#[path = "../tests/random.rs"]
+mod random;
 mod stage;
+mod whole;
 
 use stage::{Stage, in_own_process, shares, timed, was_asked};
 
@@ -132,29 +132,17 @@ fn decode(folder: &Path) -> (u64, f64) {
 }
 
 fn durable(folder: &Path) -> (u64, f64) {
-    whole(folder, false)
+    collected(folder, false)
 }
 
 fn searchable(folder: &Path) -> (u64, f64) {
-    whole(folder, true)
+    collected(folder, true)
 }
 
-/// All of the program but its arguments.
-fn whole(folder: &Path, views: bool) -> (u64, f64) {
+fn collected(folder: &Path, views: bool) -> (u64, f64) {
     let home = tempfile::tempdir_in(folder).expect("a folder");
-    let text = format!(
-        "data = \"data\"\nkeys = \"keys\"\norg = \"example.org\"\nhost = \"web-1\"\n\
-         [[source]]\nname = \"cloudtrail\"\ntype = \"cloudtrail\"\npaths = [{:?}]\n",
-        folder.join("objects").to_str().expect("UTF-8"),
-    );
-    let file = home.path().join("whodid.toml");
-    File::create(&file).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
-    let config = Config::discover(Some(&file), None).expect("a configuration");
-    let sources = config.sources.clone();
-    let plan = Plan { config, sources, mode: Mode::Once, progress: Arc::new(Progress::default()), views };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-    let (_stop, shutdown) = tokio::sync::watch::channel(false);
-    timed(|| runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs").added.records)
+    let source = format!("type = \"cloudtrail\"\npaths = [{:?}]", folder.join("objects").to_str().expect("UTF-8"));
+    timed(|| whole::run(home.path(), &source, views).added.records)
 }
 
 /// trailscraper reads all records of the objects to find those of one call that nobody made.

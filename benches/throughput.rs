@@ -10,14 +10,10 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use whodid::collect::{Mode, Progress};
-use whodid::config::Config;
 use whodid::event::{self, Event, Family, Lineage, Stamp};
-use whodid::pipeline::{self, Plan};
 use whodid::sources::secrets::Marks;
 use whodid::sources::zone::Zone;
 use whodid::sources::{self, Identity, Stream, Year};
@@ -26,6 +22,7 @@ use whodid::trail::{Line, Reader};
 #[path = "../tests/generate/auth_log.rs"]
 mod auth_log;
 mod stage;
+mod whole;
 
 use stage::{Measured, Stage, in_own_process, shares, timed, was_asked};
 
@@ -138,28 +135,18 @@ fn encoded(log: &Path) -> u64 {
 /// Until the last line is acknowledged; the program goes on and compresses what it has left behind.
 fn durable(log: &Path) -> (u64, f64) {
     let lines = read(log).0;
-    whole(log, false, lines)
+    collected(log, false, lines)
 }
 
 fn searchable(log: &Path) -> (u64, f64) {
-    whole(log, true, u64::MAX)
+    collected(log, true, u64::MAX)
 }
 
-/// All of the program but its arguments, until it ends or so many entries are acknowledged.
-fn whole(log: &Path, views: bool, enough: u64) -> (u64, f64) {
+/// All of the program, until it ends or so many entries are acknowledged.
+fn collected(log: &Path, views: bool, enough: u64) -> (u64, f64) {
     let folder = tempfile::tempdir_in(log.parent().expect("in a folder")).expect("a folder");
-    let text = format!(
-        "data = \"data\"\nkeys = \"keys\"\norg = \"example.org\"\nhost = \"web-1\"\n\
-         [[source]]\nname = \"auth\"\ntype = \"auth\"\ntz = \"UTC\"\nyear = 2026\npaths = [{:?}]\n",
-        log.to_str().expect("UTF-8"),
-    );
-    let file = folder.path().join("whodid.toml");
-    File::create(&file).and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
-    let config = Config::discover(Some(&file), None).expect("a configuration");
-    let sources = config.sources.clone();
-    let plan = Plan { config, sources, mode: Mode::Once, progress: Arc::new(Progress::default()), views };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-    let (_stop, shutdown) = tokio::sync::watch::channel(false);
+    let path = log.to_str().expect("UTF-8");
+    let source = format!("type = \"auth\"\ntz = \"UTC\"\nyear = 2026\npaths = [{path:?}]");
     let (begin, data) = (Instant::now(), folder.path().join("data"));
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     // Looks 500 times a second: a run takes seconds.
@@ -172,7 +159,7 @@ fn whole(log: &Path, views: bool, enough: u64) -> (u64, f64) {
         }
         begin.elapsed().as_secs_f64()
     });
-    let report = runtime.block_on(pipeline::run(plan, shutdown)).expect("it runs");
+    let report = whole::run(folder.path(), &source, views);
     drop(stop);
     (report.added.records, watching.join().expect("it only looks"))
 }

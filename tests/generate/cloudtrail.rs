@@ -5,9 +5,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::random::Random;
+
 /// Records as CloudTrail writes them, oldest first.
 pub(crate) struct CloudTrail {
-    random: u64,
+    random: Random,
     now: DateTime<Utc>,
     count: u64,
 }
@@ -92,35 +94,26 @@ const OPENING: (&str, &str, bool, &str, &str) = (
 impl CloudTrail {
     pub(crate) fn new(seed: u64) -> Self {
         let now = DateTime::from_timestamp(1_795_132_800, 0).expect("20 November 2026");
-        Self { random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, now, count: 0 }
-    }
-
-    /// xorshift64: a few instructions, and the same everywhere.
-    fn random(&mut self, below: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % below
+        Self { random: Random::new(seed), now, count: 0 }
     }
 
     fn pick<'s, T: ?Sized>(&mut self, from: &[&'s T]) -> &'s T {
-        let at = self.random(from.len() as u64);
-        from[at as usize]
+        from[self.random.index(from.len())]
     }
 
     fn identity(&mut self, account: &str) -> String {
         let person = self.pick(PEOPLE);
-        if self.random(10) == 0 {
+        if self.random.below(10) == 0 {
             return format!(
                 r#"{{"type":"IAMUser","principalId":"AIDAEXAMPLE{person}","arn":"arn:aws:iam::{account}:user/{person}","accountId":"{account}","accessKeyId":"AKIAEXAMPLE{person}","userName":"{person}"}}"#
             );
         }
         let role = self.pick(ROLES);
-        let session = match self.random(3) {
+        let session = match self.random.below(3) {
             0 => format!("{person}@example.com"),
-            _ => format!("i-{:017x}", self.random(5_000)),
+            _ => format!("i-{:017x}", self.random.below(5_000)),
         };
-        let key = self.random(20_000);
+        let key = self.random.below(20_000);
         format!(
             r#"{{"type":"AssumedRole","principalId":"AROAEXAMPLE{role}:{session}","arn":"arn:aws:sts::{account}:assumed-role/{role}/{session}","accountId":"{account}","accessKeyId":"ASIAEXAMPLE{key:09}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{role}","arn":"arn:aws:iam::{account}:role/{role}","accountId":"{account}","userName":"{role}"}},"attributes":{{"creationDate":"2026-11-20T09:00:00Z","mfaAuthenticated":"false"}}}}}}"#
         )
@@ -131,19 +124,19 @@ impl Iterator for CloudTrail {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        let step = self.random(400);
+        let step = self.random.below(400);
         self.now += TimeDelta::milliseconds(step as i64);
         self.count += 1;
         let (account, region) = (self.pick(ACCOUNTS), self.pick(REGIONS));
-        let at = self.random(CALLS.len() as u64) as usize;
-        let is_opening = self.random(500) == 0;
+        let at = self.random.index(CALLS.len());
+        let is_opening = self.random.below(500) == 0;
         let (service, call, is_read_only, request, response) = if is_opening { OPENING } else { CALLS[at] };
-        let refused = match self.random(100) {
+        let refused = match self.random.below(100) {
             0 => r#""errorCode":"AccessDenied","errorMessage":"User is not authorized to perform this operation","#,
             _ => "",
         };
         let identity = self.identity(account);
-        let (address, count) = (self.random(250), self.count);
+        let (address, count) = (self.random.below(250), self.count);
         Some(format!(
             r#"{{"eventVersion":"1.11","userIdentity":{identity},"eventTime":"{}","eventSource":"{service}.amazonaws.com","eventName":"{call}","awsRegion":"{region}","sourceIPAddress":"203.0.113.{address}","userAgent":"aws-sdk-go-v2/1.36.3 os/linux lang/go#1.24.1 md/GOOS#linux md/GOARCH#amd64 api/{service}#1.211.0",{refused}"requestParameters":{request},"responseElements":{response},"requestID":"9b3f7f5e-1c2d-4000-8000-{count:012x}","eventID":"7c0d9a52-3e4f-4000-8000-{count:012x}","readOnly":{is_read_only},"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{service}.{region}.amazonaws.com"}}}}"#,
             self.now.format("%Y-%m-%dT%H:%M:%SZ"),
