@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 use whodid::event::{Event, Stamp, encode};
 use whodid::index::embedded::{Searcher, Writer, folder};
-use whodid::index::{Entries, Entry, Index as _, IndexError, Search};
+use whodid::index::{Entries, Entry, Index, IndexError, Search};
 use whodid::query::Subject;
 use whodid::query::ast::Ast;
 use whodid::trail::tree::{self, Hash};
@@ -123,7 +123,7 @@ impl Draw {
         event
     }
 
-    fn search(&mut self, size: u64) -> Search {
+    pub(crate) fn search(&mut self, size: u64) -> Search {
         let query = self.from(prop_oneof![generate::leaf(), generate::ast()]);
         let mut search = Search::all(query);
         if self.from(0..3_u8) == 0 {
@@ -181,7 +181,7 @@ impl<'t> Reference<'t> {
     }
 
     #[track_caller]
-    fn check(&self, searcher: &Searcher<&Trail>, search: &Search, limit: usize) {
+    pub(crate) fn check(&self, searcher: &dyn Index, search: &Search, limit: usize) {
         let expected = self.matches(search);
         let acknowledged = self.trail.acknowledged.load(Ordering::SeqCst);
         let shown = || search.query.to_string();
@@ -207,7 +207,7 @@ impl<'t> Reference<'t> {
 
     /// Many searches against an index as it lies there.
     #[track_caller]
-    pub(crate) fn check_many(&self, draw: &mut Draw, searcher: &Searcher<&Trail>, searches: usize) {
+    pub(crate) fn check_many(&self, draw: &mut Draw, searcher: &dyn Index, searches: usize) {
         for _ in 0..searches {
             let search = draw.search(self.trail.events.len() as u64);
             let limit = draw.from(0..40_usize);
@@ -229,7 +229,7 @@ fn position(data: &Path) -> std::path::PathBuf {
     folder(data).join("position")
 }
 
-fn size(trail: &Trail) -> u64 {
+pub(crate) fn size(trail: &Trail) -> u64 {
     trail.events.len() as u64
 }
 

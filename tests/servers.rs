@@ -27,6 +27,7 @@ mod answers;
 mod fronts;
 
 pub(crate) mod front;
+mod engines;
 pub(crate) mod http;
 pub(crate) mod proxy;
 pub(crate) mod sigv4;

@@ -71,7 +71,7 @@ fn judge(example: &Example, tree: &Ast, people: &People, mut events: Vec<Event>)
 }
 
 /// The events of an example's record, as if it stood alone in a file.
-fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>) -> Vec<Event> {
+pub fn decode(example: &Example, now: Stamp, decoder: fn(Stream) -> Box<dyn Decoder>) -> Vec<Event> {
     let record = example.raw.trim_matches('\n');
     if example.family == Family::Whodid {
         // Own events have no other record than the entry itself.
