@@ -10,6 +10,8 @@ mod collect;
 mod config;
 mod docs;
 mod ecs;
+#[cfg(feature = "elastic")]
+mod es_query;
 mod exposures;
 mod generate;
 mod hostile;

@@ -158,7 +158,7 @@ mod asked {
         let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
         let url = Url::parse(&format!("{scheme}://{host}:{port}/")).ok();
         let is_plain = |url: &Url| url.path() == "/" && url.username().is_empty() && url.query().is_none();
-        url.filter(is_plain).ok_or_else(|| bad(&format!("--host {host}: it is a name or an address")))
+        url.filter(is_plain).ok_or_else(|| bad("--host: it is a name or an address, and nothing else"))
     }
 
     fn login(options: &Options) -> Result<Login, Failure> {

@@ -42,6 +42,7 @@ use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::check::State;
+use crate::es_query::Kind;
 use crate::event::escape;
 use crate::trail::Exit;
 
@@ -80,6 +81,7 @@ Examples:
   whodid exec -- ansible-playbook site.yml   run it, with its start and end in the trail
   whodid check aws/security-group-open-to-world
   whodid decode /var/log/auth.log            normalise to stdout, store nothing
+  whodid check-es-query-count --help         Sensu's check of Elasticsearch, taken unchanged
   whodid trail verify                        is everything still as it was written?";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,6 +140,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Invocation {
 
 /// Monitoring systems read 2 as CRITICAL: a mistyped check must be UNKNOWN. 2 of `trail verify` is a verdict too.
 fn wrong_usage(args: &[OsString]) -> u8 {
+    if args.iter().filter_map(|arg| arg.to_str()).any(|arg| Kind::of_program(arg).is_some()) {
+        return State::Unknown.exit_code();
+    }
     let lenient = Cli::command().ignore_errors(true).try_get_matches_from(args);
     let named = lenient.ok().and_then(|matches| {
         let (name, below) = matches.subcommand()?;

@@ -89,8 +89,8 @@ fn read_letters(
         }
         let value = match rest {
             "" => left.next().cloned().ok_or_else(|| BadOption::Missing(argument.to_owned()))?,
-            // `-c=10` is `10`, as with a long name.
-            joined => joined.strip_prefix('=').unwrap_or(joined).to_owned(),
+            // With a `=` that stands there: only long names are joined by one.
+            joined => joined.to_owned(),
         };
         given.options.push((option.long, Some(value)));
         return Ok(());

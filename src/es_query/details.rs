@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::options::Options;
-use super::request::{Request, Scope, by_id};
+use super::request::{EVERYTHING, Request, Scope, by_id};
 use super::{Failure, Kind, Reply, window};
 use crate::event::{Stamp, escape};
 
@@ -50,8 +50,8 @@ pub fn details(
     let scope = Scope { options, indices: window::indices(options, end, &mut |_| ())?, end };
     let query = match (options.kind, &options.id) {
         (Kind::Exists, Some(id)) => by_id(id),
-        (Kind::Ratio, _) => scope.query(options.dividend.as_deref().unwrap_or("*")),
-        _ => scope.query(options.query.as_deref().unwrap_or("*")),
+        (Kind::Ratio, _) => scope.query(options.dividend.as_deref().unwrap_or(EVERYTHING)),
+        _ => scope.query(options.query.as_deref().unwrap_or(EVERYTHING)),
     };
     let times = [options.timestamp_field.as_str(), "when", "@timestamp", "eventTime"];
     let fields: Vec<&str> =

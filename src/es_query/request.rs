@@ -36,6 +36,9 @@ const PATH_BYTES_MAX: usize = 3_000;
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'*').remove(b'@');
 
+/// `*` alone finds what has the default field.
+pub(super) const EVERYTHING: &str = "*:*";
+
 /// Where is looked, and for which time.
 pub(super) struct Scope<'o> {
     pub(super) options: &'o Options,

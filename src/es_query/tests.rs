@@ -545,6 +545,10 @@ fn an_average_is_compared_and_printed_as_ruby_prints_it() {
     ] {
         says(Kind::Average, &args(more), &[averaged(value)], code, &format!("ESQueryAverage {line}"));
     }
+    // Without a query the average of all; the plugin's own request has no query then, and is refused.
+    let told = run(Kind::Average, &["-a", "took"], &[averaged(json!(1.0))]);
+    let Body::Json(body) = &told.asked[0].body else { panic!("{:?}", told.asked) };
+    assert_eq!(body["query"]["bool"]["must"][0]["query_string"]["query"], json!("*:*"));
     // Nothing to take an average of.
     says(
         Kind::Average,
@@ -673,6 +677,7 @@ fn options_are_read_as_ruby_reads_them() {
     assert_eq!(read(&["-h", "a"]).host, "a");
     assert_eq!(read(&["-ha"]).host, "a");
     assert_eq!(read(&["--host=a=b"]).host, "a=b");
+    assert_eq!(read(&["-h=a"]).host, "=a");
     assert_eq!(read(&["--hos", "a"]).host, "a");
     assert_eq!(read(&["--HOST", "a"]).host, "a");
     assert_eq!(read(&["-h", "a", "-h", "b"]).host, "b");

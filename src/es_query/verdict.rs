@@ -4,7 +4,7 @@ use serde_json::Number;
 
 use super::answer::Counted;
 use super::options::{Options, Threshold};
-use super::request::{Request, Scope};
+use super::request::{EVERYTHING, Request, Scope};
 use super::{Failure, Kind, Reply, kibana, ruby, window};
 use crate::event::Stamp;
 
@@ -109,7 +109,7 @@ impl Check<'_> {
 
     /// The number, and of how many shards it is.
     fn measured(&mut self) -> Result<(Outcome, u64), Failure> {
-        let query = self.options.query.as_deref().unwrap_or("*");
+        let query = self.options.query.as_deref().unwrap_or(EVERYTHING);
         match self.options.kind {
             Kind::Average => {
                 let field = self.options.aggregated.as_deref().unwrap_or_default();
@@ -123,7 +123,7 @@ impl Check<'_> {
                 }
             }
             Kind::Ratio => {
-                let dividend = self.count(self.options.dividend.as_deref().unwrap_or("*"))?;
+                let dividend = self.count(self.options.dividend.as_deref().unwrap_or(EVERYTHING))?;
                 let divisor = self.count(query)?;
                 let outcome = match divisor.count {
                     0 if self.options.is_zero_ok => {
