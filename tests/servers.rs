@@ -26,8 +26,8 @@ use tempfile::TempDir;
 mod answers;
 mod fronts;
 
-pub(crate) mod front;
 mod engines;
+pub(crate) mod front;
 pub(crate) mod http;
 pub(crate) mod proxy;
 pub(crate) mod sigv4;

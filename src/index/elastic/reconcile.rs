@@ -149,7 +149,7 @@ impl<'c> Comparing<'c> {
             scope,
             report: Report::default(),
             counted: BTreeMap::new(),
-            mending: Mending::new(Courier::new(Arc::clone(cluster), settings.packs), settings.batch_bytes),
+            mending: Mending::new(Courier::new(Arc::clone(cluster), settings), settings.batch_bytes),
             wrong: Vec::new(),
         }
     }

@@ -38,9 +38,18 @@ pub fn template(settings: &Elastic) -> Json {
     json!({
         "index_patterns": [settings.names.all()],
         "priority": 200,
-        "template": {"settings": {"index": index}, "mappings": mappings()},
+        "template": {"settings": {"index": index}, "mappings": marked()},
         "_meta": {"made_by": "whodid", "version": env!("CARGO_PKG_VERSION"), "schema": fingerprint()}
     })
+}
+
+/// The mapping, with the mark by which it is known again.
+pub(super) fn marked() -> Json {
+    let mut mappings = mappings();
+    if let Some(mappings) = mappings.as_object_mut() {
+        mappings.insert("_meta".to_owned(), json!({"made_by": "whodid", "schema": fingerprint()}));
+    }
+    mappings
 }
 
 /// Of the mapping and of how values become terms: documents of another one need a rebuild.

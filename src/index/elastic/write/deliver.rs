@@ -1,7 +1,8 @@
 //! One batch, until the cluster has confirmed every document of it.
 
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,7 +13,9 @@ use tracing::{debug, warn};
 use super::batch::{Batch, Document};
 use super::conflict;
 use super::outcome::{Answer, FILTER, Outcome};
+use super::setup;
 use crate::cluster::{Body, Cluster, Failure, Method, Reply};
+use crate::config::index::Elastic;
 
 /// So long a batch is tried again that makes no progress; then whoever waits for it is told.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,7 +26,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Carries batches; several at a time.
 pub(in crate::index::elastic) struct Courier {
     cluster: Arc<Cluster>,
-    packs: bool,
+    settings: Elastic,
+    /// Indices that are known to be ready.
+    ready: Mutex<HashSet<String>>,
 }
 
 /// How it went.
@@ -37,8 +42,8 @@ pub(super) struct Landed {
 }
 
 impl Courier {
-    pub(in crate::index::elastic) fn new(cluster: Arc<Cluster>, packs: bool) -> Self {
-        Self { cluster, packs }
+    pub(in crate::index::elastic) fn new(cluster: Arc<Cluster>, settings: &Elastic) -> Self {
+        Self { cluster, settings: settings.clone(), ready: Mutex::default() }
     }
 
     pub(in crate::index::elastic) fn cluster(&self) -> &Arc<Cluster> {
@@ -51,7 +56,11 @@ impl Courier {
         let (mut landed, mut backoff, mut at_once) = (Landed::default(), Backoff::new(batch.from), usize::MAX);
         while !left.is_empty() {
             let some = first_bytes(&left, at_once);
-            let sent = self.send(left.get(..some).unwrap_or(&left)).await;
+            let some_left = left.get(..some).unwrap_or(&left);
+            let sent = match self.ensure(some_left).await {
+                Ok(()) => self.send(some_left).await,
+                Err(failure) => Err(TooLarge::Failed(failure)),
+            };
             let before = left.len();
             let problem = match sent {
                 Ok(outcomes) => self.sort(&mut left, outcomes, &mut landed).await?,
@@ -70,6 +79,7 @@ impl Courier {
             };
             let Some(failure) = problem else { continue };
             landed.pushed_back = true;
+            self.forget_ready();
             if left.len() < before {
                 backoff.reset();
             }
@@ -87,11 +97,28 @@ impl Courier {
         Ok(landed)
     }
 
+    /// Indices that were not written to before.
+    async fn ensure(&self, documents: &[Document]) -> Result<(), Failure> {
+        let wanted: BTreeSet<&str> = documents.iter().map(|document| document.index.as_str()).collect();
+        for index in wanted {
+            if !lock(&self.ready).contains(index) {
+                setup::ensure(&self.cluster, &self.settings, index).await?;
+                lock(&self.ready).insert(index.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What may have been deleted has to be looked at again before it is written to.
+    fn forget_ready(&self) {
+        lock(&self.ready).clear();
+    }
+
     async fn send(&self, documents: &[Document]) -> Result<Vec<Outcome>, TooLarge> {
         let mut lines = String::with_capacity(documents.iter().map(Document::bytes).sum());
         documents.iter().for_each(|document| document.write(&mut lines));
         let bytes = lines.len();
-        let body = if self.packs { packed(&lines) } else { Body::Lines(lines.into()) };
+        let body = if self.settings.packs { packed(&lines) } else { Body::Lines(lines.into()) };
         let path = format!("/_bulk?{FILTER}");
         let reply = self.cluster.reply_async(Method::Post, &path, body).await.map_err(TooLarge::Failed)?;
         if reply.status == 413 {
@@ -160,6 +187,10 @@ impl Courier {
         landed.reduced += 1;
         Ok(())
     }
+}
+
+fn lock(ready: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
+    ready.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum TooLarge {

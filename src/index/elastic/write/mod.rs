@@ -79,7 +79,7 @@ impl Writer {
             data: data.to_owned(),
             origin: origin.to_owned(),
             tempo: Tempo::new(settings.in_flight, settings.batch_bytes),
-            courier: Arc::new(Courier::new(cluster, settings.packs)),
+            courier: Arc::new(Courier::new(cluster, settings)),
             settings: settings.clone(),
             position,
             reduced: 0,

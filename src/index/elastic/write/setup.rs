@@ -1,4 +1,8 @@
-//! What has to be there before anything is written: a cluster that is known, and the template.
+//! What has to be there before anything is written: a cluster that is known, the template, and the index itself with
+//! the fields of this version.
+//!
+//! A template that is gone, or an index that somebody made, would let the cluster guess what fields are: then queries
+//! would mean something else there.
 
 use serde_json::Value as Json;
 use tracing::info;
@@ -6,7 +10,7 @@ use tracing::info;
 use crate::cluster::{Body, Cluster, Failure, Method};
 use crate::config::index::Elastic;
 use crate::index::IndexError;
-use crate::index::elastic::template;
+use crate::index::elastic::template::{fingerprint, marked, template};
 
 /// The name of the template; its pattern is behind it, so that two configurations do not fight.
 fn name(settings: &Elastic) -> String {
@@ -42,4 +46,63 @@ fn is_there(cluster: &Cluster, path: &str, wanted: &Json) -> Result<bool, IndexE
     };
     let mark = answer.pointer("/index_templates/0/index_template/_meta");
     Ok(mark.is_some() && mark == wanted.get("_meta"))
+}
+
+/// Makes an index ready to be written to, or says why it cannot be.
+pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -> Result<(), Failure> {
+    if let Mark::None = mark(cluster, index).await? {
+        let made = template(settings);
+        let body = made.get("template").map(Body::json).unwrap_or(Body::None);
+        match cluster.ask_async(Method::Put, &format!("/{index}"), body).await {
+            Ok(_) => {}
+            // Another writer was first.
+            Err(failure) if failure.is("resource_already_exists_exception") => {}
+            Err(failure) => return Err(blocked(failure)),
+        }
+    }
+    if mark(cluster, index).await? == Mark::Own {
+        return Ok(());
+    }
+    // Fields may be added, but none can become another.
+    let added = cluster.ask_async(Method::Put, &format!("/{index}/_mapping"), Body::json(&marked())).await;
+    match added {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.is_passing() => Err(failure),
+        Err(failure) => Err(Failure::Setup(format!(
+            "the index {index} has other fields than this version writes ({failure}): delete it, or name another `pattern` under [index]"
+        ))),
+    }
+}
+
+/// Too many indices, or a cluster that takes nothing for now: somebody, or the cluster itself, lifts that.
+fn blocked(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { node, status, kind, reason }
+            if kind.contains("block_exception") || kind == "validation_exception" || reason.contains("shards open") =>
+        {
+            Failure::Busy { node, status, reason, after: None }
+        }
+        other => other,
+    }
+}
+
+/// Whose fields an index has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// It is not there.
+    None,
+    Own,
+    Other,
+}
+
+async fn mark(cluster: &Cluster, index: &str) -> Result<Mark, Failure> {
+    let path = format!("/{index}/_mapping?filter_path=*.mappings._meta");
+    match cluster.ask_async(Method::Get, &path, Body::None).await {
+        Ok(answer) => {
+            let schema = answer.get(index).and_then(|index| index.pointer("/mappings/_meta/schema"));
+            Ok(if schema.and_then(Json::as_str) == Some(fingerprint()) { Mark::Own } else { Mark::Other })
+        }
+        Err(failure) if failure.status() == Some(404) => Ok(Mark::None),
+        Err(failure) => Err(failure),
+    }
 }
