@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::batch::{Batch, Document};
 use super::conflict;
@@ -39,6 +39,8 @@ pub(super) struct Landed {
     /// What it took after it had called a request too large.
     pub(super) bytes_max: Option<usize>,
     pub(super) reduced: u64,
+    /// Why, for the first of them.
+    pub(super) reason: Option<String>,
 }
 
 impl Courier {
@@ -178,12 +180,8 @@ impl Courier {
             let reason = format!("{}: {reason}", document.index);
             return Err(Failure::Refused { node: self.cluster.name(), status: 400, kind: "entry".to_owned(), reason });
         }
-        warn!(
-            seq = document.seq,
-            index = document.index,
-            reason,
-            "The cluster refuses an event as it is: it is indexed in part."
-        );
+        debug!(seq = document.seq, index = document.index, reason, "An event is indexed in part.");
+        landed.reason.get_or_insert_with(|| format!("entry {} in {}: {reason}", document.seq, document.index));
         landed.reduced += 1;
         Ok(())
     }

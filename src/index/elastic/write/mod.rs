@@ -171,6 +171,13 @@ impl Writer {
                 Ok((batch, Ok(done))) => {
                     self.tempo.landed(done.pushed_back, done.bytes_max);
                     self.reduced += done.reduced;
+                    if let Some(reason) = done.reason {
+                        let events = done.reduced;
+                        warn!(
+                            events,
+                            reason, "The cluster refuses events as they are: they are found all the same, but slower."
+                        );
+                    }
                     landed.insert(batch.from, batch);
                 }
                 Ok((_, Err(error))) => {
@@ -207,6 +214,11 @@ impl Writer {
                 let reason = format!("{failed} shards could not be refreshed");
                 let node = self.courier.cluster().name();
                 return Err(Failure::Busy { node, status: 200, reason, after: None }.into());
+            }
+        }
+        for name in reached.indices.keys().filter(|name| !self.position.indices.contains_key(*name)) {
+            if !setup::is_ready(self.courier.cluster(), name).await? {
+                return Err(IndexError::damaged(self.courier.cluster().name(), Damage::Gone(name.clone())));
             }
         }
         reached.write(&self.data)?;

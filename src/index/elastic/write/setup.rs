@@ -74,6 +74,11 @@ pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -
     }
 }
 
+/// Whether an index is there with the fields of this version.
+pub(super) async fn is_ready(cluster: &Cluster, index: &str) -> Result<bool, Failure> {
+    Ok(mark(cluster, index).await? == Mark::Own)
+}
+
 /// Too many indices, or a cluster that takes nothing for now: somebody, or the cluster itself, lifts that.
 fn blocked(failure: Failure) -> Failure {
     match failure {
