@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 
+use whodid::es_query::Kind;
+
 use crate::program::Said;
 
 mod servers;
@@ -182,4 +184,37 @@ fn rows_for_people_do_not_change_the_line() {
     assert_eq!((said.code_of(), said.out_of()), (Some(2), format!("{CRITICAL}\n").as_str()), "{said:?}");
     said.err_holds("--details: ");
     failing.got();
+}
+
+#[test]
+fn every_option_is_in_the_document() {
+    let read =
+        |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a document");
+    let text = read("docs/check-es-query.md");
+    for kind in Kind::ALL {
+        let usage = whodid::es_query::usage(kind, kind.command());
+        let long = |word: &&str| word.starts_with("--") && *word != "--help" && *word != "--version";
+        let options: Vec<&str> = usage.split_whitespace().filter(long).collect();
+        assert!(options.len() > 20, "{usage}");
+        for option in options {
+            let is_there = text.contains(&format!("`{option}")) || text.contains(&format!(" {option}"));
+            assert!(is_there, "docs/check-es-query.md does not mention {option} of {}", kind.command());
+        }
+    }
+}
+
+/// The command of the example, as Sensu's agent runs it: by a shell.
+#[test]
+fn the_example_for_sensu_runs() {
+    let text = include_str!("../examples/sensu/check-es-query-count.yml");
+    let (_, command) = text.split_once("command: >-\n").expect("a command");
+    let (command, _) = command.split_once("\n  subscriptions").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(PROGRAM, folder.path().join("check-es-query-count.rb")).expect("a link");
+    let answer = Once::json("200 OK", SEVENTEEN);
+    let command = command.replace('\n', " ").replace("search.example.com", "127.0.0.1").replace("9200", &answer.port);
+    let said: Said =
+        Command::new("/bin/sh").args(["-c", &command]).env("PATH", folder.path()).output().expect("it runs").into();
+    assert_eq!((said.code_of(), said.out_of()), (Some(2), format!("{CRITICAL}\n").as_str()), "{said:?}");
+    assert!(answer.got().contains("\"default_field\":\"eventName\""));
 }

@@ -1,17 +1,24 @@
 //! The checks on real servers, with documents as Logstash, Filebeat and whodid write them.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 use whodid::clock::Clock;
 use whodid::config::index::{Elastic, Names};
 use whodid::event::Stamp;
 
-use super::check;
+use super::{PROGRAM, check};
 use crate::program::Said;
-use crate::servers::{Kind, Server, each_kind, shared};
+#[cfg(feature = "aws")]
+use crate::servers::sigv4;
+use crate::servers::tls::{Door, Tls};
+use crate::servers::{Kind, Server, each_kind, in_turn, shared};
 
 /// The documents of these tests on one server, below names that nobody else has.
 struct Store {
@@ -324,3 +331,91 @@ fn averages_ratios_and_single_documents(kind: Kind) {
     store.says(exists, &["-i", "esq-nowhere", "--id", "sg3", "--invert", "--strict-compat"], 0, "ESQueryExists OK");
 }
 each_kind!(averages_ratios_and_single_documents);
+
+/// With arguments of its own for where it is and who asks, against documents that others may read without.
+fn behind(tls: &Tls, folder: &TempDir, args: &[&str], environment: &[(&str, &str)]) -> Said {
+    let ca = folder.path().join("ca.pem");
+    fs::File::create(&ca).and_then(|mut file| file.write_all(tls.ca.as_bytes())).expect("written");
+    let port = tls.url.rsplit(':').next().expect("a port");
+    let what = [
+        "check-es-query-count",
+        "-h",
+        "localhost",
+        "-p",
+        port,
+        "-q",
+        "type:cloudtrail",
+        "--days-previous",
+        "10",
+        "-c",
+        "9",
+    ];
+    let mut command = Command::new(PROGRAM);
+    command.args(what).args(["-d", "esq-logstash-%Y.%m.%d", "--ca"]).arg(&ca).args(args);
+    command.envs(environment.iter().copied()).output().expect("it runs").into()
+}
+
+const SEVENTEEN: &str = "ESQueryCount CRITICAL: Query count (17) was above critical threshold. \n";
+
+in_turn!(logins_go_over_tls, OpenSearch3);
+fn logins_go_over_tls(kind: Kind) {
+    let store = Store::on(kind);
+    let folder = tempfile::tempdir().expect("a folder");
+    let door = Door::Basic { user: "monitor".to_owned(), password: "p:w".to_owned() };
+    let tls = Tls::before(store.server, door);
+    // https without being told: somebody logs in.
+    let said = behind(&tls, &folder, &["-u", "monitor", "-P", "p:w"], &[]);
+    assert_eq!((said.code_of(), said.out_of()), (Some(2), SEVENTEEN), "{said:?}");
+    let said = behind(&tls, &folder, &["-u", "monitor", "-P", "hunter2"], &[]);
+    said.code(3)
+        .out_holds("Check failed to run: [401] security_exception: unable to authenticate: look at -u, -P and -H");
+    assert!(!format!("{said:?}").contains("hunter2"), "{said:?}");
+    behind(&tls, &folder, &["-s", "https"], &[]).code(3).out_holds("[401] ");
+    // The certificate is of an authority that the system does not know.
+    let port = tls.url.rsplit(':').next().expect("a port");
+    let said = check(
+        "check-es-query-count",
+        &["-h", "localhost", "-p", port, "-s", "https", "-q", "x", "--days-previous", "1"],
+    );
+    said.code(3).out_holds("ertificate");
+    let tls = Tls::before(store.server, Door::ApiKey("a2V5OnNlY3JldA==".to_owned()));
+    let said = behind(&tls, &folder, &["-s", "https", "-H", "Authorization: ApiKey a2V5OnNlY3JldA=="], &[]);
+    assert_eq!((said.code_of(), said.out_of()), (Some(2), SEVENTEEN), "{said:?}");
+}
+
+#[cfg(feature = "aws")]
+in_turn!(amazons_service_gets_signed_requests, OpenSearch2);
+#[cfg(feature = "aws")]
+fn amazons_service_gets_signed_requests(kind: Kind) {
+    let store = Store::on(kind);
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = sigv4::Credentials {
+        access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
+        token: None,
+        region: "eu-central-1".to_owned(),
+        service: "es".to_owned(),
+    };
+    let tls = Tls::before(store.server, Door::Aws(credentials.clone()));
+    let with = |secret: &str, args: &[&str]| {
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", credentials.access_key.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        behind(
+            &tls,
+            &folder,
+            &[&["-s", "https", "--transport", "AWS", "--region", "eu-central-1"], args].concat(),
+            &environment,
+        )
+    };
+    for args in [&[][..], &["-i", "esq-logstash-*,-esq-other"], &["--details"], &["--days-previous", "11"]] {
+        let said = with(&credentials.secret_key, args);
+        said.code(2).out_holds(SEVENTEEN);
+        assert_eq!(said.err, "", "{:?}", tls.refused());
+    }
+    with("another", &[]).code(3).out_holds("[403] security_exception");
+}
