@@ -39,7 +39,6 @@ pub trait Entries: Send + Sync {
     ) -> Result<Box<dyn Iterator<Item = Result<(u64, Event), IndexError>> + 'e>, IndexError>;
 
     /// The same with the hash of each.
-    #[expect(clippy::type_complexity, reason = "a trait's method cannot return `impl` and stay usable as an object")]
     fn entries<'e>(&'e self, from: u64)
     -> Result<Box<dyn Iterator<Item = Result<Entry, IndexError>> + 'e>, IndexError>;
 
