@@ -18,6 +18,7 @@ mod hostile;
 mod index;
 mod interop;
 mod journal;
+mod kibana;
 mod killed;
 mod logins;
 mod program;
