@@ -293,7 +293,7 @@ fn a_cluster_is_used_as_is_said() {
         "shards = 0\n",                                        // 7
         "replicas = \"one\"\n",                                // 8
         "batch = \"1GiB\"\n",                                  // 9
-        "timeout = \"0s\"\n",                                  // 10
+        "timeout = \"20m\"\n",                                 // 10
     ));
     let expected = [
         "site/whodid.toml:3: `nodes`: \"h:9200\" is no address",
@@ -305,7 +305,7 @@ fn a_cluster_is_used_as_is_said() {
         "site/whodid.toml:7: `shards`: 0 is out of range",
         "site/whodid.toml:8: `replicas`: \"one\" is no range",
         "site/whodid.toml:9: `batch` is out of range",
-        "site/whodid.toml:10: `timeout` is out of range",
+        "site/whodid.toml:10: `timeout` is longer than ten minutes",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use crate::config::Config;
-use crate::index::{IndexError, View};
+use crate::index::{IndexError, STEP_EVENTS, View};
 use crate::trail::Reader;
 
 use super::views;
@@ -63,11 +63,17 @@ impl Follower {
             Some(writer) => writer,
             None => writer.insert(views::writer(&self.config, self.trail.origin())?),
         };
-        let complete_to = if writer.complete_to() < upto {
-            writer.catch_up(&*self.trail, upto, self.config.clock.now())?
-        } else {
-            writer.complete_to()
-        };
+        let mut complete_to = writer.complete_to();
+        // In steps, so that whoever waits for it sees it move.
+        while complete_to < upto {
+            let next = upto.min(complete_to.saturating_add(STEP_EVENTS));
+            let reached = writer.catch_up(&*self.trail, next, self.config.clock.now())?;
+            self.indexed.send_modify(|indexed| indexed.complete_to = reached);
+            if reached == complete_to {
+                break;
+            }
+            complete_to = reached;
+        }
         self.indexed.send_modify(|indexed| indexed.complete_to = complete_to);
         Ok(())
     }

@@ -93,6 +93,7 @@ impl Elastic {
 /// A request: less is slow, more is not faster, and a cluster refuses 100 MB.
 const BATCH_BYTES: RangeInclusive<u64> = 64 << 10..=64 << 20;
 const IN_FLIGHT: RangeInclusive<u64> = 1..=64;
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 const SHARDS: RangeInclusive<u64> = 1..=1_024;
 
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> Index {
@@ -162,8 +163,8 @@ fn read_elastic(section: &mut Section<'_, '_>, folder: &Path) -> Option<Elastic>
         section.report_key("batch", "`batch` is out of range", "64KiB to 64MiB");
     }
     let timeout = section.or_default(&TIMEOUT);
-    if timeout.is_some_and(|timeout| timeout.is_zero() || timeout > Duration::from_secs(600)) {
-        section.report_key("timeout", "`timeout` is out of range", "1s to 10m");
+    if timeout.is_some_and(|timeout| timeout > TIMEOUT_MAX) {
+        section.report_key("timeout", "`timeout` is longer than ten minutes", "what takes longer is stuck");
     }
     let lifecycle = section.optional(&LIFECYCLE);
     let (deletes, puts_template) = (section.or_default(&DELETE), section.or_default(&PUT_TEMPLATE));
