@@ -64,6 +64,7 @@ fn refused(refusal: &Refusal) -> String {
     }
 }
 
+#[cfg(feature = "elastic")]
 fn note(text: impl AsRef<str>) {
     say::aside(format_args!("whodid: {}", escape::line(text.as_ref())));
 }

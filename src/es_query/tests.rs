@@ -549,6 +549,13 @@ fn an_average_is_compared_and_printed_as_ruby_prints_it() {
     let told = run(Kind::Average, &["-a", "took"], &[averaged(json!(1.0))]);
     let Body::Json(body) = &told.asked[0].body else { panic!("{:?}", told.asked) };
     assert_eq!(body["query"]["bool"]["must"][0]["query_string"]["query"], json!("*:*"));
+    // Word for word of OpenSearch 3.3.0.
+    let stopped = json!({"took": 6, "timed_out": false, "terminated_early": true,
+        "_shards": {"total": 3, "successful": 3, "skipped": 0, "failed": 0},
+        "hits": {"total": {"value": 17, "relation": "eq"}, "max_score": null, "hits": []},
+        "aggregations": {"average": {"value": 12.0}}});
+    let line = "ESQueryAverage OK: Query average (12.0) was ok";
+    says(Kind::Average, &args(&["-c", "20", "-w", "20"]), &[(200, stopped)], 0, line);
     // Nothing to take an average of.
     says(
         Kind::Average,
