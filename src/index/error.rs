@@ -23,6 +23,9 @@ pub enum IndexError {
     #[error("more than {most} links bear on the answer: name a shorter time")]
     Links { most: usize },
 
+    #[error("there are more than {most} groups to count: name a shorter time, or fewer fields")]
+    Groups { most: usize },
+
     #[error("the index has nothing of before {to} any more: name a later --since")]
     Dropped { to: Stamp },
 

@@ -14,7 +14,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Hit, Hits, Index, IndexError, Search};
+use super::{By, Hit, Hits, Index, IndexError, Search, Tally};
+use crate::event::fields::FieldRef;
 use crate::event::link::{Facts, Link};
 use crate::event::{Family, Stamp};
 use crate::query::People;
@@ -101,12 +102,48 @@ impl<I: Index> Index for Joined<I> {
         }
     }
 
+    fn tally(&self, search: &Search, by: &By) -> Result<Tally, IndexError> {
+        if by.fields.iter().any(FieldRef::is_joined) {
+            return self.tally_joined(search, by);
+        }
+        match self.resolve(search)? {
+            None => self.inner.tally(search, by),
+            Some((search, complete_to)) => Ok(Tally { complete_to, ..self.inner.tally(&search, by)? }),
+        }
+    }
+
     fn attribute(&self, hits: &mut [Hit], before: u64) -> Result<(), IndexError> {
         hits.chunks_mut(BATCH).try_for_each(|hits| self.attribute_some(hits, before))
     }
 }
 
 impl<I: Index> Joined<I> {
+    /// Events and links as of one place of the trail.
+    fn tally_joined(&self, search: &Search, by: &By) -> Result<Tally, IndexError> {
+        let (_, complete_to) = self.count(search)?;
+        let query = Ast::And(vec![Ast::Places(Places::before(complete_to)), search.query.clone()]);
+        let search = Search { query, ..search.clone() };
+        let mut tally = Tally { complete_to, ..Tally::default() };
+        let (mut hits, mut problem) = (Vec::with_capacity(BATCH), None);
+        let mut add = |hits: &mut Vec<Hit>| {
+            self.attribute(hits, complete_to)?;
+            hits.drain(..).try_for_each(|hit| tally.add_hit(by, &hit))
+        };
+        self.each(&search, &mut |hit| {
+            hits.push(hit);
+            if hits.len() < BATCH {
+                return true;
+            }
+            problem = add(&mut hits).err();
+            problem.is_none()
+        })?;
+        match problem {
+            Some(error) => return Err(error),
+            None => add(&mut hits)?,
+        }
+        Ok(tally)
+    }
+
     fn attribute_some(&self, hits: &mut [Hit], before: u64) -> Result<(), IndexError> {
         let (mut newest, mut keys, mut proven) = (HashMap::<u64, Tie>::new(), ByKey::default(), Proven::default());
         // No link is about whodid's own events.

@@ -15,12 +15,14 @@ mod joined;
 mod nearest;
 mod span;
 mod tail;
+mod tally;
 mod term;
 
 pub use entries::{Entries, Entry};
 pub use error::{Damage, IndexError};
 pub use joined::Joined;
 pub use tail::TAIL_EVENTS_MAX;
+pub use tally::{By, GROUPS_MAX, Group, Tally};
 
 use std::ops::Bound;
 
@@ -84,6 +86,11 @@ pub trait Index: Send + Sync {
     /// `each` returns false to stop. Returns the place of the trail that the matches are complete to.
     fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError>;
 
+    /// How many matches each value of some fields has, or each combination of values.
+    fn tally(&self, search: &Search, by: &By) -> Result<Tally, IndexError> {
+        tally::of_each(by, |each| self.each(search, each))
+    }
+
     /// Finds out who was behind some events, by what the trail says before a place of it. An index alone
     /// knows nobody: see [`Joined`].
     fn attribute(&self, _hits: &mut [Hit], _before: u64) -> Result<(), IndexError> {
@@ -102,6 +109,10 @@ impl Index for Box<dyn Index> {
 
     fn each(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
         (**self).each(search, each)
+    }
+
+    fn tally(&self, search: &Search, by: &By) -> Result<Tally, IndexError> {
+        (**self).tally(search, by)
     }
 
     fn attribute(&self, hits: &mut [Hit], before: u64) -> Result<(), IndexError> {

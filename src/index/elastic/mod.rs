@@ -12,6 +12,7 @@ mod lower;
 mod position;
 mod reconcile;
 mod search;
+mod tally;
 mod template;
 mod write;
 

@@ -18,8 +18,10 @@ use super::{Effort, Lowered, Position, field, lower};
 use crate::cluster::{Body, Cluster, Failure, Method};
 use crate::config::index::Elastic;
 use crate::event::Stamp;
+use crate::event::fields::Kind;
 use crate::index::nearest::{Nearest, Order, Place};
 use crate::index::tail::{self, Asked, Page};
+use crate::index::tally::{self, By, Tally};
 use crate::index::{Damage, Entries, Hit, Hits, Index, IndexError, Search};
 use crate::query::Subject;
 
@@ -197,7 +199,7 @@ impl<E: Entries> Searcher<E> {
             lines.push('\n');
         }
         let mut answer = cluster.ask(Method::Post, "/_msearch", Body::Lines(lines.into()))?;
-        let answers = match answer.get_mut("responses").map(Json::take) {
+        let mut answers = match answer.get_mut("responses").map(Json::take) {
             Some(Json::Array(answers)) if answers.len() == requests.len() + 1 => answers,
             _ => return Err(self.garbled()),
         };
@@ -212,7 +214,7 @@ impl<E: Entries> Searcher<E> {
                 return Err(Failure::Cut { node: cluster.name(), problem }.into());
             }
         }
-        let found = answers.last().and_then(total).ok_or_else(|| self.garbled())?;
+        let found = answers.pop().as_ref().and_then(total).ok_or_else(|| self.garbled())?;
         if found != plan.events {
             return Err(self.damaged(Damage::Fewer { found, expected: plan.events }));
         }
@@ -309,6 +311,49 @@ impl<E: Entries> Index for Searcher<E> {
         };
         tail::in_order(&self.trail, beside, &mut page, each)?;
         Ok(complete_to)
+    }
+
+    fn tally(&self, search: &Search, by: &By) -> Result<Tally, IndexError> {
+        if let Some(columns) = super::tally::columns(by)
+            && let Some(tally) = self.counted(search, by, &columns)?
+        {
+            return Ok(tally);
+        }
+        tally::of_each(by, |each| self.each(search, each))
+    }
+}
+
+impl<E: Entries> Searcher<E> {
+    /// None if the cluster can only say more than was asked for.
+    fn counted(&self, search: &Search, by: &By, columns: &[(String, Kind)]) -> Result<Option<Tally>, IndexError> {
+        let (plan, found) = self.begin(search, Order::OldestFirst, 0)?;
+        if !plan.lowered.is_exact {
+            return Ok(None);
+        }
+        let mut tally = Tally { complete_to: plan.tail.end, ..Tally::default() };
+        let mut after = None;
+        while !plan.indices.is_empty() {
+            let mut answers = self.ask(&plan, &[super::tally::request(&plan, columns, after.as_ref())])?;
+            let groups = answers.first_mut().and_then(|answer| answer.pointer_mut("/aggregations/groups"));
+            let groups = groups.map(Json::take).ok_or_else(|| self.garbled())?;
+            let buckets = groups.get("buckets").and_then(Json::as_array).ok_or_else(|| self.garbled())?;
+            for bucket in buckets {
+                let (group, count) = super::tally::bucket(bucket, by, columns).ok_or_else(|| self.garbled())?;
+                tally.add(group, count)?;
+            }
+            after = groups.get("after_key").cloned();
+            if buckets.len() < super::tally::PAGE || after.is_none() {
+                break;
+            }
+        }
+        let mut beside = found.reduced;
+        tail::matches(&self.trail, &plan.asked, &plan.tail, &mut |place| beside.push(place))?;
+        for place in beside {
+            if let Some(hit) = tail::hit(&self.trail, place.seq)? {
+                tally.add_hit(by, &hit)?;
+            }
+        }
+        Ok(Some(tally))
     }
 }
 

@@ -84,16 +84,29 @@ fn print_class(class: &Class, to: &mut String) -> Option<()> {
         }
         ranges => {
             to.push('[');
-            for range in ranges {
-                push(range.start(), to);
-                if range.end() != range.start() {
-                    to.push('-');
-                    push(range.end(), to);
-                }
-            }
+            ranges.iter().for_each(|range| print_range(range.start(), range.end(), to));
             to.push(']');
             Some(())
         }
+    }
+}
+
+/// Since Lucene 10 a character with a backslash is no end of a range: those that need one stand alone.
+fn print_range(mut start: char, mut end: char, to: &mut String) {
+    let needs_backslash = |c: char| matches!(c, '\\' | ']' | '[' | '^' | '-');
+    let beside = |c: char, step: i32| u32::from(c).checked_add_signed(step).and_then(char::from_u32);
+    while needs_backslash(start) && start < end {
+        push(start, to);
+        start = beside(start, 1).unwrap_or(end);
+    }
+    while needs_backslash(end) && start < end {
+        push(end, to);
+        end = beside(end, -1).unwrap_or(start);
+    }
+    match start == end {
+        true if needs_backslash(start) => push(start, to),
+        true => to.push(start),
+        false => to.extend([start, '-', end]),
     }
 }
 
@@ -129,9 +142,11 @@ mod tests {
             ("a{3}", "(a){3,3}"),
             ("(?i)ab", "[Aa][Bb]"),
             (r"\/etc\/.*", r"\/etc\/(.)*"),
-            ("[^a]", "[\\\u{0}-\\`b-\u{10ffff}]"),
+            ("[^a]", "[\u{0}-`b-\u{10ffff}]"),
+            (r"[\[-_]", r"[\[\\\]\^_]"),
+            (r"[A-\]]", r"[\]\\\[A-Z]"),
             ("", ""),
-            ("[#&@~<>]", r"[\#\&\<\>\@\~]"),
+            ("[#&@~<>]", "[#&<>@~]"),
         ] {
             assert_eq!(of(written).as_deref(), Some(lucene), "{written}");
         }
