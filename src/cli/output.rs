@@ -5,6 +5,7 @@
 //! the same document however it is escaped.
 
 mod cells;
+pub(super) mod counts;
 mod rows;
 mod shown;
 

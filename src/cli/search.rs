@@ -4,15 +4,17 @@ use std::io::{self, BufWriter, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::ArgGroup;
 
-use super::output::{Format, Printer};
+use super::output::{Format, Printer, counts};
 use super::query::saved;
 use super::say;
 use super::settings::Place;
 use super::span::Span;
 use crate::config::Config;
-use crate::index::{Hits, Index as _, Search};
+use crate::event::fields;
+use crate::index::{By, Hits, Index as _, Search, Tally};
 use crate::pipeline::views;
 use crate::query::ast::Ast;
 use crate::trail::Reader;
@@ -34,7 +36,16 @@ pub(super) struct Args {
     #[command(flatten)]
     span: Span,
 
-    /// How many events to show; the count on stderr is of all
+    /// Counts instead of events, the largest first: how many there are for each value of a field, or for each
+    /// combination of values of several: who.name,who.ip
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    by: Vec<String>,
+
+    /// Counts for each UTC day
+    #[arg(long, requires = "by")]
+    per_day: bool,
+
+    /// How many events or counts to show; the number on stderr is of all
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
 
@@ -48,8 +59,13 @@ impl Args {
         let config = place.settings()?;
         let (since, until) = self.span.bounds(config.clock.now())?;
         let search = Search { query: self.tree(&config)?, since, until, from_seq: 0 };
+        let by = self.by()?;
         let started = Instant::now();
         let index = views::searcher(&config, Reader::open(&config.data)?);
+        if !by.fields.is_empty() {
+            let tally = index.tally(&search, &by)?;
+            return self.print_counts(&by, &tally, started);
+        }
         let mut hits = index.search(&search, self.limit)?;
         index.attribute(&mut hits.newest, hits.complete_to)?;
         let took = started.elapsed();
@@ -66,6 +82,26 @@ impl Args {
         };
         query.answerable()?;
         Ok(query.at(config.clock.now()))
+    }
+
+    fn by(&self) -> anyhow::Result<By> {
+        let field = |name: &String| {
+            fields::resolve(name).with_context(|| match fields::suggest(name) {
+                Some(known) => format!("--by: there is no field `{name}`; did you mean `{known}`?"),
+                None => format!("--by: there is no field `{name}`; `whodid query fields` lists them"),
+            })
+        };
+        Ok(By { fields: self.by.iter().map(field).collect::<anyhow::Result<_>>()?, per_day: self.per_day })
+    }
+
+    fn print_counts(&self, by: &By, tally: &Tally, started: Instant) -> anyhow::Result<ExitCode> {
+        let took = started.elapsed();
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        counts::print(self.format, by, tally, self.limit, BufWriter::new(stdout.lock()), is_terminal)?;
+        let (all, shown) = (tally.groups.len(), tally.groups.len().min(self.limit));
+        say::aside(format_args!("{shown} of {all} counts, complete to {}, in {took:.1?}", tally.complete_to));
+        Ok(ExitCode::SUCCESS)
     }
 
     fn print(&self, hits: &Hits) -> io::Result<()> {

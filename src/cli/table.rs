@@ -5,12 +5,19 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::event::escape;
 
 /// Two spaces between columns; the last column is as long as it is.
-pub(super) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let escaped = |row: [String; N]| row.map(|cell| escape::line(&cell).into_owned());
-    let rows: Vec<[String; N]> =
-        std::iter::once(header.map(str::to_owned)).chain(rows.into_iter().map(escaped)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
+pub(super) fn table<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> String {
+    rows(header.map(str::to_owned).into(), lines.into_iter().map(Vec::from))
+}
+
+/// The same of columns whose number is not known before.
+pub(super) fn rows(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let escaped = |row: Vec<String>| row.iter().map(|cell| escape::line(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).map(escaped).collect();
+    let mut widths: Vec<usize> = Vec::new();
+    for row in &rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = cell.width().max(*width));
+    }
     let mut out = String::new();
     for row in &rows {
         let mut line = String::new();

@@ -97,7 +97,7 @@ fn opening(exposure: &Exposure) -> String {
 }
 
 /// Text that a spreadsheet shows and does not run.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let escaped = escape::line(text);
     match text.trim_start_matches(' ').starts_with(BEGINS_FORMULA) {
         true => format!("'{escaped}"),
