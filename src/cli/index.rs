@@ -137,6 +137,10 @@ mod elastic {
         };
         let report = elastic::reconcile(&config.data, settings, &trail, scope)?;
         print(&report)?;
+        if report.compared_to < report.acknowledged {
+            let (reached, all) = (report.compared_to, report.acknowledged);
+            say::aside(format_args!("compared to entry {reached} of {all}: the cluster does not have the others yet"));
+        }
         let is_same = report.is_same();
         match (is_same, args.check) {
             (true, _) => say::aside(format_args!("the cluster has what the trail has")),

@@ -14,7 +14,7 @@ pub enum Failure {
     // Mend what is named, then ask again.
     #[error("the cluster cannot be spoken to: {0}")]
     Setup(String),
-    #[error("{node} does not take the login ({reason}): look at the user, key and rights under [index]")]
+    #[error("{node} does not take the login ({reason}): look at the user, the key and its rights")]
     Denied { node: String, reason: String },
     #[error("{node} answers what is no JSON: is it Elasticsearch or OpenSearch?")]
     Garbled { node: String },
@@ -169,7 +169,7 @@ mod tests {
         let denied = failure(401, r#"{"error":{"type":"security_exception","reason":"missing authentication"}}"#);
         assert_eq!(
             denied.to_string(),
-            "http://one:9200 does not take the login (401: missing authentication): look at the user, key and rights under [index]"
+            "http://one:9200 does not take the login (401: missing authentication): look at the user, the key and its rights"
         );
         assert!(!denied.is_passing());
         for status in [408, 429, 500, 502, 503, 504] {

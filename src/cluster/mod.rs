@@ -13,13 +13,15 @@ pub use failure::Failure;
 pub use login::{Access, Login, Secret};
 pub use server::{Distribution, Server};
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use elasticsearch::cert::{Certificate, CertificateValidation};
-use elasticsearch::http::headers::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use elasticsearch::http::headers::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use serde_json::Value as Json;
 use tokio::runtime::{Builder, Runtime};
@@ -32,6 +34,9 @@ use sign::Signer;
 /// Answers beyond this are refused where the cluster says ahead how long they are; what is asked for is far smaller.
 pub const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
+/// A node that was not there is asked last for so long.
+const SHUNNED: Duration = Duration::from_secs(60);
+
 /// A connection to one cluster; shared by whoever speaks to it.
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -43,6 +48,8 @@ pub struct Cluster {
 }
 
 struct Node {
+    /// Until then the others are asked first.
+    shunned: Mutex<Option<Instant>>,
     url: Url,
     /// For messages: without a login.
     name: String,
@@ -117,7 +124,7 @@ impl Cluster {
                 builder = builder.cert_validation(CertificateValidation::Full(chain));
             }
             let transport = builder.build().map_err(|error| Failure::Setup(error.to_string()))?;
-            Ok(Node { url: url.clone(), name: named(url), transport })
+            Ok(Node { shunned: Mutex::default(), url: url.clone(), name: named(url), transport })
         };
         let nodes = access.nodes.iter().map(node).collect::<Result<Vec<_>, Failure>>()?;
         if nodes.is_empty() {
@@ -189,23 +196,37 @@ impl Cluster {
         self.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// To the next node; where one cannot be reached, to the others, once each.
+    /// To the next node; where one cannot be reached or gives no whole answer, to the others, once each.
     async fn send(&self, method: Method, path: &str, body: Body) -> Result<(&str, Reply), Failure> {
-        let first = self.turn.fetch_add(1, Relaxed);
         let mut failure = None;
-        for node in (0..self.nodes.len()).filter_map(|n| self.nodes.get(first.wrapping_add(n) % self.nodes.len())) {
+        for node in self.in_turn() {
             match self.send_to(node, method, path, &body).await {
                 Ok(reply) => return Ok((&node.name, reply)),
-                Err(unreachable @ Failure::Unreachable { .. }) => failure = Some(unreachable),
+                Err(absent @ (Failure::Unreachable { .. } | Failure::Cut { .. })) => {
+                    node.shun(Instant::now() + SHUNNED);
+                    failure = Some(absent);
+                }
                 Err(other) => return Err(other),
             }
         }
         Err(failure.unwrap_or_else(|| Failure::Setup("no node is named".to_owned())))
     }
 
+    /// The nodes, another one first each time, and those last that were not there lately.
+    fn in_turn(&self) -> impl Iterator<Item = &Node> {
+        let first = self.turn.fetch_add(1, Relaxed) % self.nodes.len().max(1);
+        let (behind, ahead) = self.nodes.split_at(first);
+        let now = Instant::now();
+        let mut nodes: Vec<&Node> = ahead.iter().chain(behind).collect();
+        nodes.sort_by_key(|node| node.is_shunned(now));
+        nodes.into_iter()
+    }
+
     async fn send_to(&self, node: &Node, method: Method, path: &str, body: &Body) -> Result<Reply, Failure> {
         let mut headers = HeaderMap::new();
         body.describe(&mut headers);
+        // Packed answers do not say how long they are.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(signer) = &self.signer {
             let url = node.url.join(path.trim_start_matches('/')).map_err(|error| Failure::Setup(error.to_string()))?;
             signer.sign(method, &url, &body.bytes().unwrap_or_default(), &mut headers).await?;
@@ -219,6 +240,16 @@ impl Cluster {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.bytes().await.map_err(|error| failure::of_error(&node.name, &error, body.len()))?;
         Ok(Reply { status, retry_after: retry_after.map(Duration::from_secs), body })
+    }
+}
+
+impl Node {
+    fn shun(&self, until: Instant) {
+        *self.shunned.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn is_shunned(&self, now: Instant) -> bool {
+        self.shunned.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }
 }
 

@@ -59,6 +59,11 @@ pub(super) fn of(cluster: &Cluster) -> Result<Server, Failure> {
         Err(failure) => return Err(failure),
     };
     match server {
+        // A node that has no master yet speaks for no cluster.
+        Some((_, uuid)) if matches!(uuid.as_str(), "" | "_na_") => {
+            let (node, reason) = (cluster.name(), "it has no master".to_owned());
+            Err(Failure::Busy { node, status: 503, reason, after: None })
+        }
         Some((server, cluster)) if server.is_known() => Ok(Server { cluster, ..server }),
         Some((server, _)) => Err(Failure::Version { node: cluster.name(), found: server.to_string() }),
         None => Err(Failure::Garbled { node: cluster.name() }),

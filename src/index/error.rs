@@ -26,7 +26,7 @@ pub enum IndexError {
     #[error("there are more than {most} groups to count: name a shorter time, or fewer fields")]
     Groups { most: usize },
 
-    #[error("the index has nothing of before {to} any more: name a later --since")]
+    #[error("the index has nothing of {to} and before any more: name a later --since")]
     Dropped { to: Stamp },
 
     // Ask again later.
@@ -75,12 +75,14 @@ pub enum Damage {
     Engine(Box<TantivyError>),
 
     // Of a cluster.
-    #[error("its index {0} is gone")]
+    #[error("its index {0} is gone (`whodid index reconcile` puts it there again)")]
     Gone(String),
-    #[error("{found} of {expected} events are there")]
-    Fewer { found: u64, expected: u64 },
-    #[error("it is another cluster than the one that was written to")]
-    OtherCluster,
+    #[error("{found} events are there instead of {expected} (`whodid index reconcile` finds out which, and mends it)")]
+    Count { found: u64, expected: u64 },
+    #[error("its index {0} has other fields than this version wrote")]
+    OtherFields(String),
+    #[error("its indices are named by {0}, which is no longer what the configuration says")]
+    OtherNames(String),
     #[error("entry {seq} of the trail is another one than was written")]
     OtherEntry { seq: u64 },
 }

@@ -68,8 +68,18 @@ impl<I: Index> Joined<I> {
         Ok(Some((Search { query, ..search.clone() }, complete_to)))
     }
 
+    /// Links and verdicts lie before what they are about: of those, as many as the index has to keep.
+    fn each_kept(&self, search: &Search, each: &mut dyn FnMut(Hit) -> bool) -> Result<u64, IndexError> {
+        match self.inner.each(search, each) {
+            Err(IndexError::Dropped { to }) => {
+                self.inner.each(&Search { since: Bound::Excluded(to), ..search.clone() }, each)
+            }
+            done => done,
+        }
+    }
+
     fn gather(&self, wanted: &mut Wanted<'_>, search: &Search) -> Result<u64, IndexError> {
-        let complete_to = self.inner.each(search, &mut |hit| {
+        let complete_to = self.each_kept(search, &mut |hit| {
             wanted.take(hit.seq, &hit.event);
             wanted.len() <= LINKS_MAX
         })?;
@@ -155,7 +165,7 @@ impl<I: Index> Joined<I> {
             let (first, last) = (Bound::Included(first), Bound::Included(last));
             let (since, until) = if given.is_empty() { (first, last) } else { (keyed::from(first), keyed::to(last)) };
             let query = about(others.iter().map(|hit| hit.seq), given);
-            self.inner.each(&Search { query, since, until, from_seq: 0 }, &mut |hit| {
+            self.each_kept(&Search { query, since, until, from_seq: 0 }, &mut |hit| {
                 let Some(Link { facts, .. }) = Link::of(&hit.event).filter(|_| hit.seq < before) else { return true };
                 match facts.for_key.clone() {
                     Some(key) => keys.take(&key, hit.event.when, hit.seq, facts),
@@ -176,7 +186,7 @@ impl<I: Index> Joined<I> {
         if let Some(first) = first {
             let (since, until) = (Bound::Included(proof::since(first)), Bound::Unbounded);
             let search = Search { query: proof::about(origins), since, until, from_seq: 0 };
-            self.inner.each(&search, &mut |hit| {
+            self.each_kept(&search, &mut |hit| {
                 if hit.seq < before {
                     proven.take(hit.seq, &hit.event);
                 }

@@ -41,31 +41,51 @@ pub(super) struct Follower {
 pub(super) fn run(mut follower: Follower, runtime: &Handle) -> Result<(), IndexError> {
     let mut writer: Option<Box<dyn View>> = None;
     loop {
-        let goes_on = match follower.take_in(&mut writer) {
-            Ok(()) => runtime.block_on(async { follower.rest(COMMIT_AFTER).await && follower.news().await }),
+        match follower.take_in(&mut writer) {
+            Ok(()) => {
+                if !runtime.block_on(async { follower.rest(COMMIT_AFTER).await && follower.news().await }) {
+                    return follower.take_in(&mut writer);
+                }
+            }
             Err(error) => {
                 complain(&error);
-                // What is half done is read again, whether more comes or not.
-                writer = None;
-                runtime.block_on(follower.rest(RETRY_AFTER))
+                // A cluster that is away may come back; anything else is opened anew.
+                if !error.is_transient() {
+                    writer = None;
+                }
+                let has_ended = !runtime.block_on(follower.rest(RETRY_AFTER));
+                // An embedded index has nobody to wait for.
+                match has_ended && is_about_others(&error) {
+                    true => return Err(error),
+                    false if has_ended => return follower.take_in(&mut writer),
+                    false => {}
+                }
             }
-        };
-        if !goes_on {
-            return follower.take_in(&mut writer);
         }
+    }
+}
+
+/// Whether somebody else has to come back first: nobody waits for that at the end.
+fn is_about_others(error: &IndexError) -> bool {
+    match error {
+        #[cfg(feature = "elastic")]
+        IndexError::Cluster(_) => true,
+        _ => false,
     }
 }
 
 impl Follower {
     fn take_in(&mut self, writer: &mut Option<Box<dyn View>>) -> Result<(), IndexError> {
         let upto = self.reached.borrow_and_update().acknowledged;
+        // What is opened looks once at the trail that it is a view of, whether there is news or not.
+        let mut is_fresh = writer.is_none();
         let writer = match writer {
             Some(writer) => writer,
             None => writer.insert(views::writer(&self.config, self.trail.origin())?),
         };
         let mut complete_to = writer.complete_to();
         // In steps, so that whoever waits for it sees it move.
-        while complete_to < upto {
+        while complete_to < upto || std::mem::take(&mut is_fresh) {
             let next = upto.min(complete_to.saturating_add(STEP_EVENTS));
             let reached = writer.catch_up(&*self.trail, next, self.config.clock.now())?;
             self.indexed.send_modify(|indexed| indexed.complete_to = reached);

@@ -8,8 +8,8 @@
 //! a sixth ([`anchoring`]) carries signed checkpoints away; a seventh ([`concluding`]) says what follows from several records.
 //!
 //! Order of shutdown: collecting ends and all it has read becomes durable; what follows is concluded; the alerts finish; the
-//! last own event is written; the trail is signed; the index catches up; the last checkpoint is left at the
-//! anchors; the status is written.
+//! last own event is written; the trail is signed; the last checkpoint is left at the anchors while the index catches up; the
+//! status is written.
 
 mod adopt;
 mod anchoring;
@@ -247,11 +247,12 @@ pub async fn run(plan: Plan, shutdown: signal::Receiver<bool>) -> Result<Report,
     if let Some(concluding) = concluding {
         join(concluding, "concluding").await?;
     }
+    // An index may have to wait for others; what proves the trail does not wait for it.
+    let anchors = anchoring.finish().await;
     let indexed = match follower {
         Some(follower) => join(follower, "index").await?,
         None => Ok(()),
     };
-    let anchors = anchoring.finish().await;
     drop(end_reports);
     join_task(reporting.await, "reporter")?;
     let size = reached.borrow().acknowledged;

@@ -4,6 +4,7 @@ mod names;
 
 pub use names::{BadPattern, Names};
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -233,8 +234,13 @@ fn is_address(node: &str) -> bool {
 }
 
 fn is_loopback(node: &str) -> bool {
-    let host = node.strip_prefix("http://").unwrap_or(node);
-    host.starts_with("127.") || host.starts_with("[::1]") || host.starts_with("localhost")
+    let rest = node.strip_prefix("http://").unwrap_or(node);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// An address as it may be shown.

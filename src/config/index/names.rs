@@ -76,6 +76,10 @@ impl Names {
         Ok(Self { pattern: pattern.to_owned(), prefix: prefix.to_owned() })
     }
 
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
     /// What the template is for.
     pub fn all(&self) -> String {
         format!("{}*", self.prefix)

@@ -24,7 +24,7 @@ fn access(settings: &Elastic) -> Result<Access, IndexError> {
         Configured::Basic { user, password_file } => {
             Login::Basic { user: user.clone(), password: secret(password_file)? }
         }
-        Configured::ApiKey { file } => Login::ApiKey(secret(file)?),
+        Configured::ApiKey { file } => Login::ApiKey(key(file)?),
         Configured::Aws { region } => Login::Aws { region: region.clone() },
     };
     Ok(Access {
@@ -42,6 +42,15 @@ fn secret(path: &Path) -> Result<Secret, IndexError> {
     match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
         Some(line) => Ok(Secret::new(line)),
         None => Err(Failure::Setup(format!("{}: its first line is empty", path.display())).into()),
+    }
+}
+
+/// Base64 and nothing else.
+fn key(path: &Path) -> Result<Secret, IndexError> {
+    let key = secret(path)?;
+    match key.reveal().bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(key),
+        false => Err(Failure::Setup(format!("{}: its first line is no API key", path.display())).into()),
     }
 }
 

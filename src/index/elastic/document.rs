@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use super::template::fingerprint;
 use super::{compared, field};
 use crate::event::fields::{self, FIELDS, Kind, Value};
 use crate::event::{Event, Stamp, detail, text};
@@ -79,6 +80,7 @@ fn start(trail: &str, seq: u64, id: &str, when: Stamp, leaf: &str) -> Map<String
         (field::TRAIL, json!(trail)),
         (field::SEQ, json!(seq)),
         (field::LEAF, json!(leaf)),
+        (field::SCHEMA, json!(fingerprint())),
         (field::DAY, json!(when.day().to_string())),
         ("id", json!(id)),
         ("when", json!(when.to_string())),
@@ -103,17 +105,6 @@ pub(super) fn is_reduced_of(source: &Json, seq: u64, leaf: &str) -> bool {
         && source.get(field::SEQ).and_then(Json::as_u64) == Some(seq)
         && source.get(field::LEAF).and_then(Json::as_str) == Some(leaf)
 }
-
-/// What the cluster keeps of a document beside searching in it.
-pub(super) fn kept(mut document: Json) -> Json {
-    if let Some(document) = document.as_object_mut() {
-        NOT_KEPT.iter().for_each(|name| drop(document.remove(*name)));
-    }
-    document
-}
-
-/// What is searched and never read; a source that has it would be twice as long.
-pub(super) const NOT_KEPT: [&str; 2] = [field::WORDS, field::HAS];
 
 fn compared_value(kind: Kind, value: Value<'_>) -> Json {
     match value {
@@ -192,7 +183,7 @@ mod tests {
         event.set_detail("method", "publickey");
         event.reason = Some("---".to_owned());
         let expected = json!({
-            "trail": "example.org/web-1", "seq": 3, "leaf": "00ff", "day": "2026-11-20", "id": event.id.to_string(),
+            "trail": "example.org/web-1", "seq": 3, "leaf": "00ff", "schema": fingerprint(), "day": "2026-11-20", "id": event.id.to_string(),
             "when": "2026-11-20T10:11:12.123456789Z", "observed": "2026-11-20T10:11:12.123456789Z",
             "micros": {"when": 1_795_169_472_123_456_i64, "observed": 1_795_169_472_123_456_i64},
             "who": {"name": "alice", "ip": "10.0.0.1", "address": "::ffff:10.0.0.1"},
@@ -204,8 +195,6 @@ mod tests {
             "detail": ["auth.method=publickey"],
         });
         assert_eq!(document("example.org/web-1", 3, &event, "00ff"), expected);
-        let kept = kept(expected.clone());
-        assert!(kept.get("words").is_none() && kept.get("has").is_none() && kept["raw"] == expected["raw"]);
     }
 
     #[test]
@@ -229,7 +218,7 @@ mod tests {
         let why = "é".repeat(800);
         let document = reduced("t", 5, &event.id.to_string(), event.when, "aa", &why);
         let expected = json!({
-            "trail": "t", "seq": 5, "leaf": "aa", "day": "2026-11-20", "id": event.id.to_string(),
+            "trail": "t", "seq": 5, "leaf": "aa", "schema": fingerprint(), "day": "2026-11-20", "id": event.id.to_string(),
             "when": "2026-11-20T10:11:12.123456789Z", "micros": {"when": 1_795_169_472_123_456_i64},
             "reduced": true, "index_error": "é".repeat(500),
         });

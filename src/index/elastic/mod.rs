@@ -32,6 +32,8 @@ mod field {
     pub(super) const SEQ: &str = "seq";
     /// The hash of the entry: its leaf in the tree, in hex.
     pub(super) const LEAF: &str = "leaf";
+    /// Which version of the fields a document was made for.
+    pub(super) const SCHEMA: &str = "schema";
     /// `detail`: path and value.
     pub(super) const DETAIL: &str = "detail";
     /// The text fields that have a value: one without a word leaves no term.

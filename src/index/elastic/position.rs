@@ -1,11 +1,11 @@
 //! How far the cluster has the trail, and what lies in which of its indices.
 //!
 //! `<data>/index/elastic/position` is one JSON object: `{"format":1,"schema":"…","trail":"example.org/web-1/…",
-//! "cluster":"…","complete_to":1841,"leaf":"…","indices":{"whodid-2026.11.20":{"first":…,"last":…,"events":1841}},
+//! "cluster":"…","pattern":"whodid-%Y.%m.%d","complete_to":1841,"leaf":"…","indices":{"whodid-2026.11.20":{"first":…,"last":…,"events":1841}},
 //! "dropped_to":…}`. It is written after every document of an entry before `complete_to` was confirmed and can
 //! be searched; so what the cluster lacks of `events` was lost there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -25,6 +25,8 @@ pub struct Position {
     trail: String,
     /// `cluster_uuid`, which a cluster that was made anew does not share.
     cluster: String,
+    /// Of the names of its indices.
+    pub(super) pattern: String,
     /// Every entry before this place is there.
     pub complete_to: u64,
     /// The hash of the entry before that place, in hex: a trail that was put back has another one.
@@ -33,6 +35,9 @@ pub struct Position {
     /// Events up to this instant (microseconds) are there no more, because they need not be kept.
     #[serde(default)]
     pub dropped_to: Option<i64>,
+    /// Indices that are named above no more, and still have to be deleted.
+    #[serde(default)]
+    pub(super) deleting: BTreeSet<String>,
 }
 
 /// What an index of the cluster holds of this trail, of entries before `complete_to`.
@@ -68,16 +73,18 @@ pub fn folder(data: &Path) -> PathBuf {
 
 impl Position {
     /// That of a cluster with nothing in it.
-    pub fn start(trail: &str, cluster: &str) -> Self {
+    pub fn start(trail: &str, cluster: &str, pattern: &str) -> Self {
         Self {
             format: FORMAT,
             schema: super::template::fingerprint().to_owned(),
             trail: trail.to_owned(),
             cluster: cluster.to_owned(),
+            pattern: pattern.to_owned(),
             complete_to: 0,
             leaf: String::new(),
             indices: BTreeMap::new(),
             dropped_to: None,
+            deleting: BTreeSet::new(),
         }
     }
 
@@ -128,7 +135,7 @@ mod tests {
     fn reads_back_what_was_written_and_refuses_the_rest() {
         let data = tempfile::tempdir().expect("a folder");
         assert!(matches!(Position::read(data.path(), "a"), Ok(None)));
-        let mut position = Position::start("a", "c");
+        let mut position = Position::start("a", "c", "whodid-%Y.%m.%d");
         position.complete_to = 7;
         position.indices.insert("whodid-2026.11.20".to_owned(), Held { first: 5, last: 9, events: 7 });
         position.write(data.path()).expect("writable");

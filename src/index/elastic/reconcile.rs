@@ -17,10 +17,16 @@ use super::{Held, Position, access, document, field, forget};
 use crate::cluster::{Body, Cluster, Failure, Method};
 use crate::config::index::Elastic;
 use crate::event::Stamp;
-use crate::index::{Entries, Entry, IndexError};
+use crate::index::{Damage, Entries, Entry, IndexError};
 
-/// Documents that are read at a time.
-const PAGE: usize = 1_000;
+/// Documents that are read at a time; fewer where they are long.
+const PAGE: usize = 500;
+
+/// Documents that are deleted at a time.
+const WRONG_AT_ONCE: usize = 1_000;
+
+/// Documents that may claim one place of the trail: more cannot be told apart page by page.
+const OF_ONE_PLACE_MAX: usize = 5_000;
 
 /// What to compare, and whether to mend it.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +41,10 @@ pub struct Scope {
 #[derive(Debug, Default)]
 pub struct Report {
     pub days: BTreeMap<NaiveDate, Day>,
+    /// Entries before this place were compared; the others the cluster does not have yet.
+    pub compared_to: u64,
+    /// Where the trail ended.
+    pub acknowledged: u64,
 }
 
 #[derive(Debug, Default)]
@@ -81,10 +91,17 @@ pub fn reconcile(
 ) -> Result<Report, IndexError> {
     let origin = trail.origin()?;
     let cluster = Arc::new(access::connect(settings)?);
-    let Some(position) = Position::read(data, &origin)? else { return Ok(Report::default()) };
+    let acknowledged = trail.acknowledged()?;
+    let Some(position) = Position::read(data, &origin)? else { return Err(IndexError::Behind { by: acknowledged }) };
+    if position.pattern != settings.names.pattern() {
+        return Err(IndexError::damaged(cluster.name(), Damage::OtherNames(position.pattern)));
+    }
     let upto = position.complete_to;
+    if upto > acknowledged {
+        return Err(IndexError::damaged(cluster.name(), Damage::Ahead { index: upto, trail: acknowledged }));
+    }
     let mut comparing = Comparing::new(&cluster, settings, &origin, position, scope);
-    comparing.run(trail, upto)?;
+    comparing.run(trail, upto, acknowledged)?;
     Ok(comparing.report)
 }
 
@@ -96,7 +113,8 @@ pub(super) fn repair(
     trail: &dyn Entries,
     mut position: Position,
 ) -> Result<Position, IndexError> {
-    let upto = position.complete_to.min(trail.acknowledged()?);
+    let acknowledged = trail.acknowledged()?;
+    let upto = position.complete_to.min(acknowledged);
     let held = std::mem::take(&mut position.indices);
     let scope = Scope { since: Bound::Unbounded, until: Bound::Unbounded, mends: true };
     position.complete_to = upto;
@@ -104,7 +122,7 @@ pub(super) fn repair(
         upto.checked_sub(1).map(|last| trail.leaf(last)).transpose()?.map(|leaf| leaf.to_string()).unwrap_or_default();
     position.indices = held;
     let mut comparing = Comparing::new(cluster, settings, origin, position, scope);
-    comparing.run(trail, upto)?;
+    comparing.run(trail, upto, acknowledged)?;
     let Comparing { mut position, counted, .. } = comparing;
     position.indices = counted;
     Ok(position)
@@ -154,36 +172,89 @@ impl<'c> Comparing<'c> {
         }
     }
 
-    fn run(&mut self, trail: &dyn Entries, upto: u64) -> Result<(), IndexError> {
+    fn run(&mut self, trail: &dyn Entries, upto: u64, acknowledged: u64) -> Result<(), IndexError> {
         let all = self.settings.names.all();
         self.cluster.ask(Method::Post, &format!("/{all}/_refresh?allow_no_indices=true"), Body::None)?;
+        // What was pruned nobody can compare, and nobody asks for.
         let first = trail.first()?;
-        let mut documents = Documents::new(self.cluster, &all, self.query());
+        let mut documents = Documents::new(self.cluster, &all, self.query(), first);
         for entry in trail.entries(first)? {
             let entry = entry?;
-            if entry.seq >= upto {
+            if entry.seq >= acknowledged {
                 break;
             }
             while let Some(before) = documents.next_before(entry.seq)? {
-                self.extra(&before);
+                self.extra(&before)?;
             }
             let mut here = Vec::new();
             while let Some(document) = documents.next_before(entry.seq + 1)? {
                 here.push(document);
             }
-            match self.is_wanted(&entry) {
-                true => self.compare(&entry, here)?,
-                false => here.iter().for_each(|document| self.extra(document)),
+            match entry.seq < upto {
+                true => self.settle(&entry, here)?,
+                false => self.beyond(&entry, here)?,
             }
         }
         while let Some(document) = documents.next_before(u64::MAX)? {
-            // What is beyond the position was on its way when the writer ended: it is compared when it is written again.
-            let is_entry = document.seq >= upto && document.seq < trail.acknowledged()?;
-            if !is_entry {
-                self.extra(&document);
+            self.extra(&document)?;
+        }
+        self.mend()?;
+        self.report.compared_to = upto;
+        self.report.acknowledged = acknowledged;
+        Ok(())
+    }
+
+    /// What was on its way when the writer ended may be there; the writer will send it again.
+    fn beyond(&mut self, entry: &Entry, here: Vec<Found>) -> Result<(), IndexError> {
+        let leaf = entry.leaf.to_string();
+        for found in here {
+            let is_same = found.source.get(field::LEAF).and_then(Json::as_str) == Some(&leaf);
+            if !(is_same && self.is_in_place(entry, &found)) {
+                self.extra(&found)?;
             }
         }
-        self.mend()
+        Ok(())
+    }
+
+    fn is_in_place(&self, entry: &Entry, found: &Found) -> bool {
+        found.index == self.settings.names.of(&entry.event) && found.id == document::id(self.origin, &entry.event)
+    }
+
+    fn settle(&mut self, entry: &Entry, here: Vec<Found>) -> Result<(), IndexError> {
+        use std::ops::RangeBounds as _;
+        let when = entry.event.when.micros();
+        let micros = |bound: Bound<Stamp>| bound.map(Stamp::micros);
+        if self.position.dropped_to.is_some_and(|dropped_to| when <= dropped_to) {
+            // It may be there or not: no search reaches back that far.
+            if here.iter().any(|found| self.is_in_place(entry, found)) {
+                self.count(entry);
+            }
+            return Ok(());
+        }
+        if (micros(self.scope.since), micros(self.scope.until)).contains(&when) {
+            return self.compare(entry, here);
+        }
+        // It only says that it is of the time that is asked about.
+        for found in here {
+            match self.is_in_place(entry, &found) {
+                true => {
+                    self.day(when).changed += 1;
+                    self.again(entry)?;
+                }
+                false => self.extra(&found)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let held = Held::one(entry.event.when.micros());
+        let index = self.settings.names.of(&entry.event);
+        self.counted.entry(index).and_modify(|known| known.unite(held)).or_insert(held);
+    }
+
+    fn day(&mut self, when: i64) -> &mut Day {
+        self.report.days.entry(day_of(when)).or_default()
     }
 
     /// Documents of this trail that claim to be of the time that is asked about.
@@ -207,43 +278,30 @@ impl<'c> Comparing<'c> {
         json!({"bool": {"filter": filter}})
     }
 
-    /// Whether the entry ought to be there.
-    fn is_wanted(&self, entry: &Entry) -> bool {
-        use std::ops::RangeBounds as _;
-        let when = entry.event.when.micros();
-        let micros = |bound: Bound<Stamp>| bound.map(Stamp::micros);
-        (micros(self.scope.since), micros(self.scope.until)).contains(&when)
-            && self.position.dropped_to.is_none_or(|dropped_to| when > dropped_to)
-    }
-
     fn compare(&mut self, entry: &Entry, here: Vec<Found>) -> Result<(), IndexError> {
-        let index = self.settings.names.of(&entry.event);
-        let (id, leaf) = (document::id(self.origin, &entry.event), entry.leaf.to_string());
-        let held = Held::one(entry.event.when.micros());
-        self.counted.entry(index.clone()).and_modify(|known| known.unite(held)).or_insert(held);
-        let expected = document::kept(document::document(self.origin, entry.seq, &entry.event, &leaf));
-        let day = self.report.days.entry(day_of(entry.event.when.micros())).or_default();
+        self.count(entry);
+        let (when, leaf) = (entry.event.when.micros(), entry.leaf.to_string());
+        let expected = document::document(self.origin, entry.seq, &entry.event, &leaf);
+        let day = self.day(when);
         day.entries += 1;
         day.trail.update(expected.to_string());
         let mut is_there = false;
         for found in here {
-            let day = self.report.days.entry(day_of(entry.event.when.micros())).or_default();
+            if !self.is_in_place(entry, &found) {
+                self.extra(&found)?;
+                continue;
+            }
+            is_there = true;
+            let day = self.day(when);
             day.documents += 1;
             day.cluster.update(found.source.to_string());
-            if found.index != index || found.id != id {
-                day.extra += 1;
-                self.wrong.push((found.index, found.id));
-            } else if found.source == expected || document::is_reduced_of(&found.source, entry.seq, &leaf) {
-                is_there = true;
-            } else {
+            if found.source != expected && !document::is_reduced_of(&found.source, entry.seq, &leaf) {
                 day.changed += 1;
-                is_there = true;
                 self.again(entry)?;
             }
         }
         if !is_there {
-            let day = self.report.days.entry(day_of(entry.event.when.micros())).or_default();
-            day.missing += 1;
+            self.day(when).missing += 1;
             self.again(entry)?;
         }
         Ok(())
@@ -256,24 +314,26 @@ impl<'c> Comparing<'c> {
         }
     }
 
-    fn extra(&mut self, found: &Found) {
+    fn extra(&mut self, found: &Found) -> Result<(), IndexError> {
         let when = found.source.pointer("/micros/when").and_then(Json::as_i64).unwrap_or_default();
-        let day = self.report.days.entry(day_of(when)).or_default();
+        let day = self.day(when);
         day.documents += 1;
         day.extra += 1;
         day.cluster.update(found.source.to_string());
-        self.wrong.push((found.index.clone(), found.id.clone()));
+        if self.scope.mends {
+            self.wrong.push((found.index.clone(), found.id.clone()));
+        }
+        if self.wrong.len() < WRONG_AT_ONCE { Ok(()) } else { self.mend() }
     }
 
+    /// Right ones first: who searches meanwhile finds too much rather than too little.
     fn mend(&mut self) -> Result<(), IndexError> {
         if !self.scope.mends {
             return Ok(());
         }
-        // Right ones first: who searches meanwhile finds too much rather than too little.
         self.mending.finish()?;
-        for some in self.wrong.chunks(PAGE) {
-            forget::delete(self.cluster, some.iter().map(|(index, id)| (index.as_str(), id.as_str())))?;
-        }
+        forget::delete(self.cluster, self.wrong.iter().map(|(index, id)| (index.as_str(), id.as_str())))?;
+        self.wrong.clear();
         let all = self.settings.names.all();
         self.cluster.ask(Method::Post, &format!("/{all}/_refresh?allow_no_indices=true"), Body::None)?;
         Ok(())
@@ -289,13 +349,23 @@ struct Documents<'c> {
     last: u64,
     seen: Vec<(String, String)>,
     page: VecDeque<Found>,
+    page_size: usize,
     is_over: bool,
 }
 
 impl<'c> Documents<'c> {
-    fn new(cluster: &'c Cluster, indices: &str, query: Json) -> Self {
+    fn new(cluster: &'c Cluster, indices: &str, query: Json, first: u64) -> Self {
         let path = format!("/{indices}/_search?allow_no_indices=true&allow_partial_search_results=false");
-        Self { cluster, path, query, last: 0, seen: Vec::new(), page: VecDeque::new(), is_over: false }
+        Self {
+            cluster,
+            path,
+            query,
+            last: first,
+            seen: Vec::new(),
+            page: VecDeque::new(),
+            page_size: PAGE,
+            is_over: false,
+        }
     }
 
     /// The next one, if it lies before a place.
@@ -319,14 +389,28 @@ impl<'c> Documents<'c> {
 
     fn turn(&mut self) -> Result<(), IndexError> {
         let from = json!({"range": {field::SEQ: {"gte": self.last}}});
-        let size = PAGE + self.seen.len();
+        if self.seen.len() > OF_ONE_PLACE_MAX {
+            let place = self.last;
+            let problem = format!(
+                "over {OF_ONE_PLACE_MAX} documents claim to be entry {place}: `whodid index rebuild` deletes them"
+            );
+            return Err(Failure::Setup(problem).into());
+        }
+        let size = self.page_size + self.seen.len();
         let body = json!({
             "size": size,
             "query": {"bool": {"filter": [self.query, from]}},
             "sort": [{field::SEQ: {"order": "asc", "unmapped_type": "long"}}],
             "track_total_hits": false,
         });
-        let answer = self.cluster.ask(Method::Post, &self.path, Body::json(&body))?;
+        let answer = match self.cluster.ask(Method::Post, &self.path, Body::json(&body)) {
+            // Long records are too much at a time.
+            Err(Failure::TooLong { .. } | Failure::Cut { .. } | Failure::Busy { .. }) if self.page_size > 1 => {
+                self.page_size /= 2;
+                return Ok(());
+            }
+            answer => answer?,
+        };
         let cut = || Failure::Cut { node: self.cluster.name(), problem: "no documents are listed".to_owned() };
         let hits = answer.pointer("/hits/hits").and_then(Json::as_array).ok_or_else(cut)?;
         self.is_over = hits.len() < size;

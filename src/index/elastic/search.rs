@@ -85,7 +85,7 @@ impl<E: Entries> Searcher<E> {
         // In this order: what the cluster has was acknowledged before.
         let position = match Position::read(&self.data, &origin)? {
             Some(position) => position,
-            None => Position::start(&origin, ""),
+            None => Position::start(&origin, "", ""),
         };
         let complete_to = position.complete_to;
         let (asked, tail) = tail::split(&self.trail, search, complete_to, |damage| self.damaged(damage))?;
@@ -189,7 +189,9 @@ impl<E: Entries> Searcher<E> {
     /// Several searches of the same indices, which have to hold what they should.
     pub(super) fn ask(&self, plan: &Plan<'_>, requests: &[Json]) -> Result<Vec<Json>, IndexError> {
         let cluster = self.cluster()?;
-        let header = json!({"index": plan.indices, "allow_partial_search_results": false}).to_string();
+        // One copy of a shard answers all of them: what it counts it also searches.
+        let header = json!({"index": plan.indices, "allow_partial_search_results": false, "preference": "whodid"});
+        let header = header.to_string();
         let whole = json!({"size": 0, "track_total_hits": true, "query": {"bool": {"filter": plan.held()}}});
         let mut lines = String::new();
         for request in requests.iter().chain([&whole]) {
@@ -216,7 +218,7 @@ impl<E: Entries> Searcher<E> {
         }
         let found = answers.pop().as_ref().and_then(total).ok_or_else(|| self.garbled())?;
         if found != plan.events {
-            return Err(self.damaged(Damage::Fewer { found, expected: plan.events }));
+            return Err(self.damaged(Damage::Count { found, expected: plan.events }));
         }
         Ok(answers)
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{compared, document, field};
+use super::{compared, field};
 use crate::config::index::Elastic;
 use crate::event::fields::{FIELDS, Kind};
 
@@ -39,15 +39,21 @@ pub fn template(settings: &Elastic) -> Json {
         "index_patterns": [settings.names.all()],
         "priority": 200,
         "template": {"settings": {"index": index}, "mappings": marked()},
-        "_meta": {"made_by": "whodid", "version": env!("CARGO_PKG_VERSION"), "schema": fingerprint()}
+        "_meta": {"made_by": "whodid", "schema": fingerprint()}
     })
 }
 
 /// The mapping, with the mark by which it is known again.
 pub(super) fn marked() -> Json {
+    marked_for([fingerprint()])
+}
+
+/// The same, with the marks of other versions that write there too.
+pub(super) fn marked_for<'s>(schemas: impl IntoIterator<Item = &'s str>) -> Json {
+    let schemas: Vec<&str> = schemas.into_iter().collect();
     let mut mappings = mappings();
     if let Some(mappings) = mappings.as_object_mut() {
-        mappings.insert("_meta".to_owned(), json!({"made_by": "whodid", "schema": fingerprint()}));
+        mappings.insert("_meta".to_owned(), json!({"made_by": "whodid", "schemas": schemas}));
     }
     mappings
 }
@@ -69,7 +75,6 @@ fn mappings() -> Json {
         "dynamic": false,
         // Times are written as RFC 3339: what looks like a date in a name is none.
         "date_detection": false,
-        "_source": {"excludes": document::NOT_KEPT},
         "properties": properties()
     })
 }
@@ -82,6 +87,7 @@ fn properties() -> Json {
         (field::TRAIL, keyword()),
         (field::SEQ, json!({"type": "long"})),
         (field::LEAF, kept()),
+        (field::SCHEMA, kept()),
         (field::DAY, keyword()),
         (field::REDUCED, json!({"type": "boolean"})),
         (field::INDEX_ERROR, kept()),

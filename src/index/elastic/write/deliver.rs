@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// What a cluster may ask for by `Retry-After`.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
 /// Carries batches; several at a time.
 pub(in crate::index::elastic) struct Courier {
     cluster: Arc<Cluster>,
@@ -82,6 +85,10 @@ impl Courier {
             let Some(failure) = problem else { continue };
             landed.pushed_back = true;
             self.forget_ready();
+            if matches!(failure, Failure::Cut { .. }) {
+                // Perhaps it takes longer than anybody waits.
+                at_once = (batch_bytes(&left) / 2).max(LEAST_BYTES).min(at_once);
+            }
             if left.len() < before {
                 backoff.reset();
             }
@@ -160,7 +167,10 @@ impl Courier {
         }
         if !conflicts.is_empty() {
             match conflict::resolve(&self.cluster, conflicts).await {
-                Ok(others) => again.extend(others),
+                Ok((others, unclear)) => {
+                    again.extend(others);
+                    problem = unclear.or(problem);
+                }
                 Err((documents, failure)) if failure.is_passing() => {
                     again.extend(documents);
                     problem = Some(failure);
@@ -195,6 +205,13 @@ enum TooLarge {
     /// A request of so many bytes.
     Bytes(usize),
     Failed(Failure),
+}
+
+/// A smaller request is no faster.
+const LEAST_BYTES: usize = 64 << 10;
+
+fn batch_bytes(documents: &[Document]) -> usize {
+    documents.iter().map(Document::bytes).sum()
 }
 
 /// How many documents make up so many bytes, one at the least.
@@ -255,6 +272,6 @@ impl Backoff {
         let half = self.pause / 2;
         let pause = half + half.mul_f64((self.spread % 1_000) as f64 / 1_000.0);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
-        Some(after.map_or(pause, |after| pause.max(after.min(PAUSE_MAX))))
+        Some(after.map_or(pause, |after| pause.max(after.min(RETRY_AFTER_MAX))))
     }
 }

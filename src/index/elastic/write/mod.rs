@@ -60,18 +60,29 @@ impl Writer {
     pub fn open(data: &Path, origin: &str, settings: &Elastic) -> Result<Self, IndexError> {
         let cluster = Arc::new(super::access::connect(settings)?);
         let uuid = setup::prepare(&cluster, settings)?;
+        let pattern = settings.names.pattern();
         let position = match Position::read(data, origin) {
-            Ok(Some(position)) if position.is_of(&uuid) => position,
-            Ok(Some(_)) => {
+            Ok(Some(position)) if !position.is_of(&uuid) => {
                 warn!(cluster = cluster.name(), "It is another cluster than before: everything is written to it.");
-                Position::start(origin, &uuid)
+                Position::start(origin, &uuid, pattern)
             }
-            Ok(None) => Position::start(origin, &uuid),
+            Ok(Some(position)) if position.pattern != pattern => {
+                warn!(
+                    before = position.pattern,
+                    now = pattern,
+                    "Indices have other names: everything is written again."
+                );
+                if let Ok(before) = Names::new(&position.pattern) {
+                    super::forget::forget_all(&cluster, &before, origin)?;
+                }
+                Position::start(origin, &uuid, pattern)
+            }
+            Ok(Some(position)) => position,
+            Ok(None) => Position::start(origin, &uuid, pattern),
+            // What an earlier version wrote is known by its mark, and replaced.
             Err(error) if error.needs_rebuild() => {
                 warn!(%error, "Everything is written to the cluster again.");
-                // What an earlier version wrote would be taken for what this one writes.
-                super::forget::forget_all(&cluster, &settings.names, origin)?;
-                Position::start(origin, &uuid)
+                Position::start(origin, &uuid, pattern)
             }
             Err(error) => return Err(error),
         };
@@ -91,8 +102,9 @@ impl Writer {
     pub fn rebuild(data: &Path, origin: &str, settings: &Elastic) -> Result<Self, IndexError> {
         let cluster = Arc::new(super::access::connect(settings)?);
         let uuid = setup::prepare(&cluster, settings)?;
-        Position::start(origin, &uuid).write(data)?;
+        // In this order: what is not forgotten would be taken for what is written now.
         super::forget::forget_all(&cluster, &settings.names, origin)?;
+        Position::start(origin, &uuid, settings.names.pattern()).write(data)?;
         Self::open(data, origin, settings)
     }
 
@@ -131,7 +143,10 @@ impl Writer {
     /// another one, and what of the cluster is of this trail has to be looked through.
     fn check_against(&mut self, trail: &dyn Entries, acknowledged: u64) -> Result<(), IndexError> {
         let complete_to = self.position.complete_to;
+        let beyond =
+            super::forget::count_from(self.courier.cluster(), &self.settings.names, &self.origin, acknowledged)?;
         let damage = match complete_to.checked_sub(1) {
+            _ if beyond > 0 => Damage::Ahead { index: acknowledged + beyond, trail: acknowledged },
             _ if complete_to > acknowledged => Damage::Ahead { index: complete_to, trail: acknowledged },
             Some(last) if last >= trail.first()? && !self.position.leaf.is_empty() => {
                 if trail.leaf(last)?.to_string() == self.position.leaf {
@@ -218,7 +233,7 @@ impl Writer {
         }
         for name in reached.indices.keys().filter(|name| !self.position.indices.contains_key(*name)) {
             if !setup::is_ready(self.courier.cluster(), name).await? {
-                return Err(IndexError::damaged(self.courier.cluster().name(), Damage::Gone(name.clone())));
+                return Err(IndexError::damaged(self.courier.cluster().name(), Damage::OtherFields(name.clone())));
             }
         }
         reached.write(&self.data)?;
@@ -229,29 +244,27 @@ impl Writer {
     /// Whole indices of events that need not be found any more. The position goes first: what it does not name
     /// nobody asks for.
     fn drop_before(&mut self, kept_from: i64) -> Result<(), IndexError> {
-        let old = |held: &super::Held| held.last < kept_from;
-        let gone: BTreeSet<String> =
-            self.position.indices.iter().filter(|(_, held)| old(held)).map(|(name, _)| name.clone()).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
+        let old = self.position.indices.iter().filter(|(_, held)| held.last < kept_from);
+        let gone: BTreeSet<String> = old.map(|(name, _)| name.clone()).collect();
         for name in &gone {
             if let Some(held) = self.position.indices.remove(name) {
                 self.position.dropped_to = self.position.dropped_to.max(Some(held.last));
             }
         }
-        self.position.write(&self.data)?;
-        for name in gone.iter().filter(|_| self.settings.deletes) {
+        if self.settings.deletes {
+            self.position.deleting.extend(gone.iter().cloned());
+        }
+        if !gone.is_empty() {
+            self.position.write(&self.data)?;
+        }
+        while let Some(name) = self.position.deleting.first().cloned() {
+            super::forget::forget_before(self.courier.cluster(), &name, &self.origin, kept_from)?;
             info!(
                 index = name,
-                "All its events are older than they have to be kept: an index of the cluster is deleted."
+                "All its events are older than they have to be kept: they are deleted from the cluster."
             );
-            match self.courier.cluster().ask(Method::Delete, &format!("/{name}"), Body::None) {
-                Ok(_) => {}
-                // Another writer into the same cluster was first.
-                Err(failure) if failure.status() == Some(404) => {}
-                Err(failure) => return Err(failure.into()),
-            }
+            self.position.deleting.remove(&name);
+            self.position.write(&self.data)?;
         }
         Ok(())
     }

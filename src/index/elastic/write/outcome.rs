@@ -66,10 +66,23 @@ fn outcome(result: Result) -> Outcome {
         408 | 429 | 500 | 502 | 503 | 504 if kind.contains("block_exception") => Outcome::Blocked(reason),
         408 | 429 | 500 | 502 | 503 | 504 => Outcome::Busy(format!("{status}: {reason}")),
         403 if kind.contains("block_exception") => Outcome::Blocked(reason),
-        // No index can be made for it: that is not the document's fault.
-        400 if kind == "validation_exception" || reason.contains("shards open") => Outcome::Blocked(reason),
-        400 | 413 => Outcome::Unfit(reason),
+        413 => Outcome::Unfit(reason),
+        400 if is_of_document(&kind, &reason) => Outcome::Unfit(reason),
+        // Too many shards, an index that somebody closed, a pipeline that is not there: another day it is taken.
+        400 => Outcome::Blocked(reason),
         _ => Outcome::Refused { status, kind, reason },
+    }
+}
+
+/// Whether it is the document that is refused.
+fn is_of_document(kind: &str, reason: &str) -> bool {
+    match kind {
+        "mapper_parsing_exception" | "document_parsing_exception" | "strict_dynamic_mapping_exception" => true,
+        "illegal_argument_exception" => {
+            ["field", "term", "value", "depth", "nested"].iter().any(|word| reason.contains(word))
+                && !["pipeline", "alias", "shards"].iter().any(|word| reason.contains(word))
+        }
+        _ => false,
     }
 }
 
@@ -106,6 +119,9 @@ mod tests {
             {"create": {"status": 403, "error": error("cluster_block_exception", "index write (api)")}},
             {"create": {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": "failed to parse", "caused_by": {"type": "x", "reason": "not an IP"}}}},
             {"create": {"status": 400, "error": error("validation_exception", "this cluster currently has [1000]/[1000] maximum normal shards open")}},
+            {"create": {"status": 400, "error": error("index_closed_exception", "closed")}},
+            {"create": {"status": 400, "error": error("illegal_argument_exception", "pipeline with id [x] does not exist")}},
+            {"create": {"status": 400, "error": error("illegal_argument_exception", "Document contains at least one immense term in field=\"x\"")}},
             {"create": {"status": 404, "error": error("index_not_found_exception", "no such index")}},
         ]);
         let expected = [
@@ -117,13 +133,16 @@ mod tests {
             Outcome::Blocked("index write (api)".to_owned()),
             Outcome::Unfit("failed to parse: not an IP".to_owned()),
             Outcome::Blocked("this cluster currently has [1000]/[1000] maximum normal shards open".to_owned()),
+            Outcome::Blocked("closed".to_owned()),
+            Outcome::Blocked("pipeline with id [x] does not exist".to_owned()),
+            Outcome::Unfit("Document contains at least one immense term in field=\"x\"".to_owned()),
             Outcome::Refused {
                 status: 404,
                 kind: "index_not_found_exception".to_owned(),
                 reason: "no such index".to_owned(),
             },
         ];
-        assert_eq!(outcomes(items.clone(), 9).expect("nine"), expected);
+        assert_eq!(outcomes(items.clone(), 12).expect("twelve"), expected);
         assert_eq!(outcomes(items, 8), None);
         assert_eq!(outcomes(json!([]), 1), None);
     }

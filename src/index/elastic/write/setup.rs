@@ -10,7 +10,7 @@ use tracing::info;
 use crate::cluster::{Body, Cluster, Failure, Method};
 use crate::config::index::Elastic;
 use crate::index::IndexError;
-use crate::index::elastic::template::{fingerprint, marked, template};
+use crate::index::elastic::template::{fingerprint, marked_for, template};
 
 /// The name of the template; its pattern is behind it, so that two configurations do not fight.
 fn name(settings: &Elastic) -> String {
@@ -50,7 +50,7 @@ fn is_there(cluster: &Cluster, path: &str, wanted: &Json) -> Result<bool, IndexE
 
 /// Makes an index ready to be written to, or says why it cannot be.
 pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -> Result<(), Failure> {
-    if let Mark::None = mark(cluster, index).await? {
+    if marks(cluster, index).await?.is_none() {
         let made = template(settings);
         let body = made.get("template").map(Body::json).unwrap_or(Body::None);
         match cluster.ask_async(Method::Put, &format!("/{index}"), body).await {
@@ -60,11 +60,13 @@ pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -
             Err(failure) => return Err(blocked(failure)),
         }
     }
-    if mark(cluster, index).await? == Mark::Own {
+    let marks = marks(cluster, index).await?.unwrap_or_default();
+    if marks.iter().any(|mark| mark == fingerprint()) {
         return Ok(());
     }
     // Fields may be added, but none can become another.
-    let added = cluster.ask_async(Method::Put, &format!("/{index}/_mapping"), Body::json(&marked())).await;
+    let all = marks.iter().map(String::as_str).chain([fingerprint()]);
+    let added = cluster.ask_async(Method::Put, &format!("/{index}/_mapping"), Body::json(&marked_for(all))).await;
     match added {
         Ok(_) => Ok(()),
         Err(failure) if failure.is_passing() => Err(failure),
@@ -76,7 +78,8 @@ pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -
 
 /// Whether an index is there with the fields of this version.
 pub(super) async fn is_ready(cluster: &Cluster, index: &str) -> Result<bool, Failure> {
-    Ok(mark(cluster, index).await? == Mark::Own)
+    let marks = marks(cluster, index).await?.unwrap_or_default();
+    Ok(marks.iter().any(|mark| mark == fingerprint()))
 }
 
 /// Too many indices, or a cluster that takes nothing for now: somebody, or the cluster itself, lifts that.
@@ -91,23 +94,16 @@ fn blocked(failure: Failure) -> Failure {
     }
 }
 
-/// Whose fields an index has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    /// It is not there.
-    None,
-    Own,
-    Other,
-}
-
-async fn mark(cluster: &Cluster, index: &str) -> Result<Mark, Failure> {
+/// The versions whose fields an index has; none if it is not there.
+async fn marks(cluster: &Cluster, index: &str) -> Result<Option<Vec<String>>, Failure> {
     let path = format!("/{index}/_mapping?filter_path=*.mappings._meta");
     match cluster.ask_async(Method::Get, &path, Body::None).await {
         Ok(answer) => {
-            let schema = answer.get(index).and_then(|index| index.pointer("/mappings/_meta/schema"));
-            Ok(if schema.and_then(Json::as_str) == Some(fingerprint()) { Mark::Own } else { Mark::Other })
+            let schemas = answer.get(index).and_then(|index| index.pointer("/mappings/_meta/schemas"));
+            let schemas = schemas.and_then(Json::as_array).into_iter().flatten();
+            Ok(Some(schemas.filter_map(Json::as_str).map(str::to_owned).collect()))
         }
-        Err(failure) if failure.status() == Some(404) => Ok(Mark::None),
+        Err(failure) if failure.status() == Some(404) => Ok(None),
         Err(failure) => Err(failure),
     }
 }
