@@ -18,6 +18,7 @@ use whodid::event::{Event, Exposure, Family, Lineage, Named, Outcome, Source, St
 use whodid::query::ast::{Ast, Test, Wildcard, WildcardPart};
 
 pub(crate) mod auth_log;
+pub(crate) mod cloudtrail;
 mod pool;
 
 use pool::*;

@@ -49,6 +49,10 @@ impl Trail {
         self.first.store(first, Ordering::SeqCst);
     }
 
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     pub(crate) fn acknowledge(&self, upto: u64) {
         self.acknowledged.store(upto, Ordering::SeqCst);
     }

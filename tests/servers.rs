@@ -24,9 +24,11 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 mod answers;
-mod fronts;
-
 mod engines;
+mod faults;
+mod fronts;
+mod mapping;
+
 pub(crate) mod front;
 pub(crate) mod http;
 pub(crate) mod proxy;

@@ -37,6 +37,11 @@ pub const ANSWER_BYTES_MAX: u64 = 256 << 20;
 /// A node that was not there is asked last for so long.
 const SHUNNED: Duration = Duration::from_secs(60);
 
+/// One question, with pauses of four seconds in all.
+const TRIES: u32 = 7;
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(2);
+
 /// A connection to one cluster; shared by whoever speaks to it.
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -148,6 +153,27 @@ impl Cluster {
         let (node, reply) = self.send(method, path, body).await?;
         failure::of_status(node, &reply)?;
         serde_json::from_slice(&reply.body).map_err(|_| Failure::Garbled { node: node.to_owned() })
+    }
+
+    /// The same, and once more where the answer was lost or the cluster has too much to do: for a single question
+    /// before much work, or after it, which would have to be done again.
+    pub fn ask_again(&self, method: Method, path: &str, body: Body) -> Result<Json, Failure> {
+        self.block_on(self.ask_again_async(method, path, body))
+    }
+
+    pub async fn ask_again_async(&self, method: Method, path: &str, body: Body) -> Result<Json, Failure> {
+        let mut pause = AGAIN_AFTER;
+        for _ in 1..TRIES {
+            let wait = match self.ask_async(method, path, body.clone()).await {
+                Err(Failure::Busy { after, .. }) => after.unwrap_or(pause).clamp(pause, AGAIN_AFTER_MAX),
+                Err(Failure::Cut { .. }) => pause,
+                // Who cannot be reached now cannot be in a second.
+                answer => return answer,
+            };
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(AGAIN_AFTER_MAX);
+        }
+        self.ask_async(method, path, body).await
     }
 
     /// Asks and takes whatever is answered.

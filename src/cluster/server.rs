@@ -45,15 +45,16 @@ impl std::fmt::Display for Server {
 
 /// Asks `GET /`; where nobody may ask that, or the cluster has no such page, a node.
 pub(super) fn of(cluster: &Cluster) -> Result<Server, Failure> {
-    let server = match cluster.ask(Method::Get, "/", Body::None) {
+    let server = match cluster.ask_again(Method::Get, "/", Body::None) {
         Ok(page) => of_page(&page).zip(page.get("cluster_uuid").and_then(Json::as_str).map(str::to_owned)),
         Err(Failure::Refused { .. } | Failure::Denied { .. }) => {
-            let nodes = cluster.ask(
+            let nodes = cluster.ask_again(
                 Method::Get,
                 "/_nodes/_local?filter_path=nodes.*.version,nodes.*.build_flavor",
                 Body::None,
             )?;
-            let state = cluster.ask(Method::Get, "/_cluster/state/version?filter_path=cluster_uuid", Body::None)?;
+            let state =
+                cluster.ask_again(Method::Get, "/_cluster/state/version?filter_path=cluster_uuid", Body::None)?;
             of_nodes(&nodes).zip(state.get("cluster_uuid").and_then(Json::as_str).map(str::to_owned))
         }
         Err(failure) => return Err(failure),

@@ -74,9 +74,7 @@ impl Store {
         }
         let names = Names::new("esq-whodid-%Y.%m.%d").expect("a pattern");
         let settings = Elastic { names, ..Elastic::at(vec![self.server.url.clone()]) };
-        let mut template = whodid::index::elastic::template(&settings);
-        // What packs best is native code, which the core of Elasticsearch 9 comes without.
-        template["template"]["settings"]["index"]["codec"] = json!("default");
+        let template = whodid::index::elastic::template(&settings);
         let (status, answer) = self.server.ask("PUT", "/_index_template/esq-whodid", Some(&template));
         assert_eq!(status, 200, "{answer}");
         for n in 0..5_i64 {

@@ -18,7 +18,7 @@ pub(super) async fn resolve(
         .iter()
         .map(|document| json!({"_index": document.index, "_id": document.id, "_source": [field::SEQ, field::LEAF, field::SCHEMA]}))
         .collect();
-    let asked = cluster.ask_async(Method::Post, "/_mget", Body::json(&json!({"docs": wanted}))).await;
+    let asked = cluster.ask_again_async(Method::Post, "/_mget", Body::json(&json!({"docs": wanted}))).await;
     let answer = match asked {
         Ok(answer) => answer,
         Err(failure) => return Err((documents, failure)),

@@ -223,7 +223,7 @@ impl Writer {
         let names: Vec<&str> = changed.map(|(name, _)| name.as_str()).collect();
         for some in names.chunks(REFRESHED_AT_ONCE) {
             let path = format!("/{}/_refresh", some.join(","));
-            let answer = self.courier.cluster().ask_async(Method::Post, &path, Body::None).await?;
+            let answer = self.courier.cluster().ask_again_async(Method::Post, &path, Body::None).await?;
             let failed = answer.pointer("/_shards/failed").and_then(serde_json::Value::as_u64).unwrap_or(0);
             if failed > 0 {
                 let reason = format!("{failed} shards could not be refreshed");

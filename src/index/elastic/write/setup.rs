@@ -24,7 +24,7 @@ pub(super) fn prepare(cluster: &Cluster, settings: &Elastic) -> Result<String, I
     let wanted = template(settings);
     if settings.puts_template {
         if !is_there(cluster, &path, &wanted)? {
-            cluster.ask(Method::Put, &path, Body::json(&wanted))?;
+            cluster.ask_again(Method::Put, &path, Body::json(&wanted))?;
             info!(cluster = cluster.name(), %server, "The index template was put there.");
         }
     } else if !is_there(cluster, &path, &wanted)? {
@@ -39,7 +39,7 @@ pub(super) fn prepare(cluster: &Cluster, settings: &Elastic) -> Result<String, I
 
 /// Whether the template of this version is there, by the mark in its `_meta`.
 fn is_there(cluster: &Cluster, path: &str, wanted: &Json) -> Result<bool, IndexError> {
-    let answer = match cluster.ask(Method::Get, path, Body::None) {
+    let answer = match cluster.ask_again(Method::Get, path, Body::None) {
         Ok(answer) => answer,
         Err(failure) if failure.status() == Some(404) => return Ok(false),
         Err(failure) => return Err(failure.into()),
@@ -53,7 +53,7 @@ pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -
     if marks(cluster, index).await?.is_none() {
         let made = template(settings);
         let body = made.get("template").map(Body::json).unwrap_or(Body::None);
-        match cluster.ask_async(Method::Put, &format!("/{index}"), body).await {
+        match cluster.ask_again_async(Method::Put, &format!("/{index}"), body).await {
             Ok(_) => {}
             // Another writer was first.
             Err(failure) if failure.is("resource_already_exists_exception") => {}
@@ -66,7 +66,7 @@ pub(super) async fn ensure(cluster: &Cluster, settings: &Elastic, index: &str) -
     }
     // Fields may be added, but none can become another.
     let all = marks.iter().map(String::as_str).chain([fingerprint()]);
-    let added = cluster.ask_async(Method::Put, &format!("/{index}/_mapping"), Body::json(&marked_for(all))).await;
+    let added = cluster.ask_again_async(Method::Put, &format!("/{index}/_mapping"), Body::json(&marked_for(all))).await;
     match added {
         Ok(_) => Ok(()),
         Err(failure) if failure.is_passing() => Err(failure),
@@ -97,7 +97,7 @@ fn blocked(failure: Failure) -> Failure {
 /// The versions whose fields an index has; none if it is not there.
 async fn marks(cluster: &Cluster, index: &str) -> Result<Option<Vec<String>>, Failure> {
     let path = format!("/{index}/_mapping?filter_path=*.mappings._meta");
-    match cluster.ask_async(Method::Get, &path, Body::None).await {
+    match cluster.ask_again_async(Method::Get, &path, Body::None).await {
         Ok(answer) => {
             let schemas = answer.get(index).and_then(|index| index.pointer("/mappings/_meta/schemas"));
             let schemas = schemas.and_then(Json::as_array).into_iter().flatten();
