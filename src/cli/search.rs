@@ -1,6 +1,7 @@
 //! `whodid search QUERY`.
 
 use std::io::{self, BufWriter, IsTerminal as _};
+use std::ops::Bound;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::settings::Place;
 use super::span::Span;
 use crate::config::Config;
 use crate::event::fields;
-use crate::index::{By, Hits, Index as _, Search, Tally};
+use crate::index::{By, Hits, Index as _, IndexError, Search, Tally};
 use crate::pipeline::views;
 use crate::query::ast::Ast;
 use crate::trail::Reader;
@@ -63,10 +64,10 @@ impl Args {
         let started = Instant::now();
         let index = views::searcher(&config, Reader::open(&config.data)?);
         if !by.fields.is_empty() {
-            let tally = index.tally(&search, &by)?;
+            let tally = of_what_is_kept(&search, |search| index.tally(search, &by))?;
             return self.print_counts(&by, &tally, started);
         }
-        let mut hits = index.search(&search, self.limit)?;
+        let mut hits = of_what_is_kept(&search, |search| index.search(search, self.limit))?;
         index.attribute(&mut hits.newest, hits.complete_to)?;
         let took = started.elapsed();
         self.print(&hits)?;
@@ -110,5 +111,18 @@ impl Args {
         let mut printer = Printer::new(self.format, BufWriter::new(stdout.lock()), is_terminal)?;
         hits.newest.iter().try_for_each(|hit| printer.event(&hit.event, &hit.by))?;
         printer.finish()
+    }
+}
+
+/// Who names no beginning means all that is there, and is told where that begins.
+fn of_what_is_kept<T>(search: &Search, ask: impl Fn(&Search) -> Result<T, IndexError>) -> Result<T, IndexError> {
+    match ask(search) {
+        Err(IndexError::Dropped { to }) if search.since == Bound::Unbounded => {
+            say::aside(format_args!(
+                "the index has nothing of {to} and before any more: this is about what came later"
+            ));
+            ask(&Search { since: Bound::Excluded(to), ..search.clone() })
+        }
+        answer => answer,
     }
 }

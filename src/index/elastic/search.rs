@@ -9,7 +9,7 @@
 
 use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
 
@@ -36,7 +36,8 @@ pub struct Searcher<E> {
     data: PathBuf,
     trail: E,
     settings: Elastic,
-    cluster: OnceLock<Cluster>,
+    /// From the first question on, until a login is refused: then its file is read again.
+    cluster: Mutex<Option<Arc<Cluster>>>,
 }
 
 /// A search and the parts that answer it.
@@ -63,16 +64,14 @@ struct Found {
 impl<E: Entries> Searcher<E> {
     /// Asks nothing yet.
     pub fn open(data: &Path, trail: E, settings: &Elastic) -> Self {
-        Self { data: data.to_owned(), trail, settings: settings.clone(), cluster: OnceLock::new() }
+        Self { data: data.to_owned(), trail, settings: settings.clone(), cluster: Mutex::default() }
     }
 
-    fn cluster(&self) -> Result<&Cluster, IndexError> {
-        match self.cluster.get() {
-            Some(cluster) => Ok(cluster),
-            None => {
-                let connected = super::access::connect(&self.settings)?;
-                Ok(self.cluster.get_or_init(|| connected))
-            }
+    fn cluster(&self) -> Result<Arc<Cluster>, IndexError> {
+        let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(cluster) => Ok(Arc::clone(cluster)),
+            None => Ok(Arc::clone(known.insert(Arc::new(super::access::connect(&self.settings)?)))),
         }
     }
 
@@ -200,7 +199,12 @@ impl<E: Entries> Searcher<E> {
             lines.push_str(&request.to_string());
             lines.push('\n');
         }
-        let mut answer = cluster.ask(Method::Post, "/_msearch", Body::Lines(lines.into()))?;
+        let asked = cluster.ask(Method::Post, "/_msearch", Body::Lines(lines.into()));
+        let mut answer = asked.inspect_err(|failure| {
+            if matches!(failure, Failure::Denied { .. }) {
+                *self.cluster.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+        })?;
         let mut answers = match answer.get_mut("responses").map(Json::take) {
             Some(Json::Array(answers)) if answers.len() == requests.len() + 1 => answers,
             _ => return Err(self.garbled()),
@@ -234,7 +238,7 @@ impl<E: Entries> Searcher<E> {
     }
 
     fn garbled(&self) -> IndexError {
-        let node = self.cluster.get().map(Cluster::name).unwrap_or_default();
+        let node = self.cluster().map(|cluster| cluster.name()).unwrap_or_default();
         Failure::Garbled { node }.into()
     }
 
