@@ -26,7 +26,9 @@ pub enum IndexError {
     #[error("there are more than {most} groups to count: name a shorter time, or fewer fields")]
     Groups { most: usize },
 
-    #[error("the index has nothing of {to} and before any more: name a later --since")]
+    #[error(
+        "the index has nothing of {to} and before any more: name a later --since, or keep more (`keep_days` under [index])"
+    )]
     Dropped { to: Stamp },
 
     // Ask again later.
