@@ -12,6 +12,7 @@ use whodid::config::prove;
 use whodid::event::{Event, EventId, Family, fields};
 use whodid::index::elastic::{Searcher, Writer};
 use whodid::index::{By, Index, Joined, Search, View as _, embedded};
+use whodid::query::ast::Ast;
 use whodid::sources;
 
 use super::{Kind, Server, each_kind, shared};
@@ -138,4 +139,22 @@ fn every_saved_query_finds_the_same(kind: Kind) {
     }
     // Those that ask for digests' verdicts find nothing without any.
     assert!(with_hits + 3 >= config.queries.len(), "{with_hits} of {}", config.queries.len());
+}
+
+each_kind!(a_node_that_is_away_is_passed_over);
+fn a_node_that_is_away_is_passed_over(kind: Kind) {
+    let trail = Trail::new(Draw::new().events(300));
+    let (data, settings) = (data(), settings(shared(kind), "away"));
+    // Nobody listens on the port for discarding (RFC 863).
+    let nodes = vec!["http://127.0.0.1:9".to_owned(), settings.nodes[0].clone()];
+    let settings = Elastic { nodes, ..settings };
+    let mut writer = Writer::open(data.path(), ORIGIN, &settings).expect("one node answers");
+    assert_eq!(writer.catch_up(&&trail, size(&trail), generate::now()).expect("it takes in"), size(&trail));
+    let cluster = Searcher::open(data.path(), &trail, &settings);
+    for _ in 0..3 {
+        assert_eq!(cluster.count(&Search::all(Ast::All)).expect("countable"), (size(&trail), size(&trail)));
+    }
+    let alone = Elastic { nodes: settings.nodes[..1].to_vec(), ..settings };
+    let error = Searcher::open(data.path(), &trail, &alone).count(&Search::all(Ast::All)).expect_err("nobody is there");
+    assert!(error.is_transient() && error.to_string().contains("127.0.0.1:9 cannot be reached"), "{error}");
 }
