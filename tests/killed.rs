@@ -68,8 +68,8 @@ const LONG_BYTES: usize = 70_000;
 
 /// Of the places, which are tried when time matters: one in so many.
 const ONE_FIRST_KILL_IN: usize = 16;
-const ONE_KILL_IN: usize = 8;
-const ONE_FAILURE_IN: usize = 4;
+const ONE_KILL_IN: usize = 12;
+const ONE_FAILURE_IN: usize = 6;
 
 /// A program that hangs is not waited for.
 const SECONDS_MAX: &str = "120";

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{Again, CALLS, Spot, run_once, sample};
 use crate::program::Place;
 
-const ONE_KILL_IN: usize = 6;
+const ONE_KILL_IN: usize = 9;
 
 const ADOPT: &[&str] = &["trail", "adopt", "--reason", "a backup"];
 

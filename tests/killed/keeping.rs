@@ -8,7 +8,7 @@ use super::{Again, CALLS};
 use crate::generate::auth_log::AuthLog;
 use crate::program::Place;
 
-const ONE_KILL_IN: usize = 12;
+const ONE_KILL_IN: usize = 16;
 
 /// A trail of plain segments, and what is to be done to it.
 fn rolled(program: fn(&Place) -> Command) -> Again {

@@ -23,7 +23,7 @@ const SEGMENT_BYTES: u64 = 4_000;
 /// More than one, so that a group can be cut anywhere; fewer than a segment takes.
 const GROUP_LINES: usize = 5;
 
-const ONE_KILL_IN: usize = 12;
+const ONE_KILL_IN: usize = 16;
 
 /// Names the folder of the process to be killed.
 const FOLDER: &str = "WHODID_ROLLING";

@@ -63,7 +63,7 @@ impl<'t> Engines<'t> {
 
 each_kind!(answers_as_the_matcher_does);
 fn answers_as_the_matcher_does(kind: Kind) {
-    let (events, searches) = if is_long() { (50_000, 5_000) } else { (2_000, 120) };
+    let (events, searches) = if is_long() { (50_000, 5_000) } else { (1_200, 60) };
     let mut draw = Draw::new();
     let trail = Trail::new(draw.events(events));
     let reference = Reference::new(&trail);
